@@ -1,0 +1,209 @@
+# spantop: a terminal monitoring gateway for Claude Code.
+#
+#   make          the program, build/spantop        make test     every test
+#   make run      install what is missing, build, open the dashboard
+#   make help     the other targets
+#
+# There is no configure step.  Sources are found by folder, so a new file needs
+# no edit here.  Each folder of src/ (and ui/) is one layer and becomes one
+# static archive; what a layer may link (and so include) stands in NEEDS_* below
+# and `make layers` checks it.
+#
+#   FLAVOUR=release|asan|tsan|cov   objects live in build/FLAVOUR/
+#   BUILD=DIR                       another build folder
+#   CI=true                         warnings are errors, no test may be skipped
+
+VERSION := 0.1.0
+
+# ---- Where things go -------------------------------------------------------
+FLAVOUR ?= release
+BUILD   ?= build
+PREFIX  ?= /usr/local
+BINDIR  ?= $(PREFIX)/bin
+DATADIR ?= $(PREFIX)/share
+
+OUT     := $(BUILD)/$(FLAVOUR)
+PROGRAM := $(if $(filter release,$(FLAVOUR)),$(BUILD)/spantop,$(OUT)/spantop)
+
+# ---- Layers, lowest first: what each one links, itself included --------------
+LAYERS          := base anthropic respan log gateway sim ui cli
+NEEDS_base      := base
+NEEDS_anthropic := anthropic $(NEEDS_base)
+NEEDS_respan    := respan $(NEEDS_anthropic)
+NEEDS_log       := log $(NEEDS_respan)
+NEEDS_gateway   := gateway $(NEEDS_log)
+NEEDS_sim       := sim $(NEEDS_respan)
+NEEDS_ui        := ui $(NEEDS_log)
+NEEDS_cli       := cli gateway sim ui $(NEEDS_log)
+
+# ---- Compiler --------------------------------------------------------------
+PACKAGES  := libmicrohttpd libcurl ncursesw sqlite3 libcjson zlib libzstd libxxhash
+WARNINGS  := -Wall -Wextra -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes -Wformat=2 -Wundef
+WARNINGS  += $(if $(filter true,$(CI)),-Werror)
+
+FLAGS_release := -O2 -D_FORTIFY_SOURCE=2 -fstack-protector-strong
+FLAGS_asan    := -O1 -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=undefined
+FLAGS_tsan    := -O1 -fno-omit-frame-pointer -fsanitize=thread
+FLAGS_cov     := -O0 --coverage -fprofile-update=atomic
+
+# Asked once, and only when something is compiled: `make deps` must work on a
+# machine that has no pkg-config yet.
+PKG_CONFIG  ?= pkg-config
+PKG_CFLAGS   = $(eval PKG_CFLAGS := $$(shell $(PKG_CONFIG) --cflags $(PACKAGES)))$(PKG_CFLAGS)
+PKG_LIBS     = $(eval PKG_LIBS := $$(shell $(PKG_CONFIG) --libs $(PACKAGES)))$(PKG_LIBS)
+TEST_LIBS    = $(eval TEST_LIBS := $$(shell $(PKG_CONFIG) --libs cmocka))$(TEST_LIBS)
+
+CFLAGS      ?= -g
+CPPFLAGS_ALL = -D_GNU_SOURCE -DSPANTOP_VERSION='"$(VERSION)"' -Isrc -I. -I$(BUILD)/gen $(PKG_CFLAGS) $(CPPFLAGS)
+CFLAGS_ALL   = -std=c11 $(WARNINGS) -pthread $(FLAGS_$(FLAVOUR)) $(CFLAGS)
+LDFLAGS_ALL  = -pthread $(FLAGS_$(FLAVOUR)) -Wl,--as-needed $(LDFLAGS)
+
+# ---- The program -----------------------------------------------------------
+.PHONY: all
+all: $(PROGRAM)
+
+SOURCES_ui := $(wildcard ui/*.c)
+FOLDER_ui  := ui
+define layer_sources
+FOLDER_$(1)  ?= src/$(1)
+SOURCES_$(1) ?= $$(filter-out src/cli/main.c,$$(wildcard src/$(1)/*.c))
+OBJECTS_$(1) := $$(patsubst %.c,$$(OUT)/%.o,$$(SOURCES_$(1)))
+endef
+$(foreach layer,$(LAYERS),$(eval $(call layer_sources,$(layer))))
+
+# The data files travel inside the program; respan is the lowest layer that reads them.
+OBJECTS_respan += $(OUT)/gen/data.o
+
+archives = $(patsubst %,$(OUT)/lib%.a,$(NEEDS_$(1)))
+
+# The folder is a prerequisite too: its date moves when a source comes or goes.
+define archive_rule
+$(OUT)/lib$(1).a: $$(OBJECTS_$(1)) $$(FOLDER_$(1))
+	@mkdir -p $$(@D)
+	@rm -f $$@
+	@$(AR) rcs $$@ $$(filter %.o,$$^)
+endef
+$(foreach layer,$(LAYERS),$(eval $(call archive_rule,$(layer))))
+
+$(PROGRAM): $(OUT)/src/cli/main.o $(call archives,cli)
+	@echo "  LINK  $@"
+	@$(CC) $(LDFLAGS_ALL) -o $@.new $^ $(PKG_LIBS) && mv -f $@.new $@
+
+$(OUT)/%.o: %.c | $(BUILD)/gen/data/embedded.h
+	@mkdir -p $(@D)
+	@echo "  CC    $<"
+	@$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) -MMD -MP -MT $@ -MF $(@:.o=.d) -c -o $@ $<
+
+# ---- data/: every data/NAME.json as bytes in the program -----------------------
+# #include "data/embedded.h" gives, for data/catalog.json,
+#     extern const char data_catalog_json[];        followed by one NUL
+#     extern const size_t data_catalog_json_len;    without that NUL
+DATA := $(sort $(wildcard data/*.json))
+
+$(BUILD)/gen/data.c: $(DATA) tests/tools/embed | data
+	@mkdir -p $(@D)
+	@sh tests/tools/embed source $(DATA) > $@.new && mv -f $@.new $@
+
+$(BUILD)/gen/data/embedded.h: $(DATA) tests/tools/embed | data
+	@mkdir -p $(@D)
+	@sh tests/tools/embed header $(DATA) > $@.new && mv -f $@.new $@
+
+$(OUT)/gen/data.o: $(BUILD)/gen/data.c $(BUILD)/gen/data/embedded.h
+	@mkdir -p $(@D)
+	@$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) -c -o $@ $<
+
+# ---- Unit tests: tests/unit/LAYER/test_X.c, each a program of its own ----------
+UNIT_SOURCES  := $(sort $(wildcard $(LAYERS:%=tests/unit/%/test_*.c)))
+UNIT_PROGRAMS := $(patsubst tests/unit/%.c,$(OUT)/unit/%,$(UNIT_SOURCES))
+
+define unit_rule
+$(OUT)/unit/$(1)/%: $(OUT)/tests/unit/$(1)/%.o $(call archives,$(1))
+	@mkdir -p $$(@D)
+	@echo "  LINK  $$@"
+	@$$(CC) $$(LDFLAGS_ALL) -o $$@.new $$^ $$(PKG_LIBS) $$(TEST_LIBS) && mv -f $$@.new $$@
+endef
+$(foreach layer,$(LAYERS),$(eval $(call unit_rule,$(layer))))
+.PRECIOUS: $(OUT)/%.o
+
+.PHONY: build-tests
+build-tests: $(UNIT_PROGRAMS) $(PROGRAM)
+
+# ---- Tests -----------------------------------------------------------------
+RUN_TESTS = SPANTOP_BUILD=$(OUT) SPANTOP_BIN=$(abspath $(PROGRAM)) tests/tools/run-tests
+
+.PHONY: test test-built unit e2e ui-test client-test asan-test tsan-test layers
+test: test-deps
+	@$(MAKE) --no-print-directory test-built
+
+test-built: build-tests
+	@$(RUN_TESTS) layers unit e2e ui client
+
+unit: $(UNIT_PROGRAMS)
+	@$(RUN_TESTS) unit
+
+e2e: $(PROGRAM)
+	@$(RUN_TESTS) e2e
+
+ui-test: $(PROGRAM)
+	@$(RUN_TESTS) ui
+
+client-test: $(PROGRAM)
+	@$(RUN_TESTS) client
+
+asan-test:
+	@$(MAKE) --no-print-directory FLAVOUR=asan build-tests
+	@$(MAKE) --no-print-directory FLAVOUR=asan sanitized
+
+tsan-test:
+	@$(MAKE) --no-print-directory FLAVOUR=tsan build-tests
+	@$(MAKE) --no-print-directory FLAVOUR=tsan sanitized
+
+.PHONY: sanitized
+sanitized:
+	@$(RUN_TESTS) unit e2e ui
+
+layers:
+	@tests/tools/check-layers
+
+# ---- A machine with nothing but make, a compiler and apt -----------------------
+.PHONY: deps test-deps run
+deps:
+	@sh tests/tools/deps build
+
+test-deps:
+	@sh tests/tools/deps build test
+
+run: deps
+	@$(MAKE) --no-print-directory all
+	@if [ -n "$$RESPAN_API_KEY" ]; then exec $(PROGRAM); else exec $(PROGRAM) demo; fi
+
+# ---- Install ---------------------------------------------------------------
+.PHONY: install uninstall clean
+install: $(PROGRAM)
+	install -d $(DESTDIR)$(BINDIR) $(DESTDIR)$(DATADIR)/doc/spantop
+	install -m 755 $(PROGRAM) $(DESTDIR)$(BINDIR)/spantop
+	install -m 644 LICENSE $(wildcard README.md) $(DESTDIR)$(DATADIR)/doc/spantop/
+
+uninstall:
+	rm -f $(DESTDIR)$(BINDIR)/spantop
+	rm -rf $(DESTDIR)$(DATADIR)/doc/spantop
+
+clean:
+	rm -rf $(BUILD)
+
+# ---- Help ------------------------------------------------------------------
+.PHONY: help
+help:
+	@echo "make              build $(PROGRAM)"
+	@echo "make run          install what is missing, build, open the dashboard (demo without RESPAN_API_KEY)"
+	@echo "make test         install what the tests need, build, run every test"
+	@echo "make unit         unit tests           make e2e          tests on real sockets"
+	@echo "make ui-test      tests of the screens make client-test  tests with the real Claude Code"
+	@echo "make asan-test    unit, e2e and ui tests under AddressSanitizer and UBSan"
+	@echo "make tsan-test    the same under ThreadSanitizer"
+	@echo "make layers       check that each layer includes only what lies above it"
+	@echo "make deps         install what building needs"
+	@echo "make install      into PREFIX=$(PREFIX), below DESTDIR;  make uninstall"
+	@echo "make clean        remove $(BUILD)/"
+
+-include $(shell find $(OUT) -name '*.d' 2>/dev/null)

@@ -1,0 +1,56 @@
+#include "base/clock.h"
+
+#include <stdbool.h>
+#include <stdlib.h>
+#include <time.h>
+
+int64_t clock_mono_us(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000;
+}
+
+/* Set once by whoever asks first; -1: not looked at, 0: the real clock. */
+static int64_t fixed_ms(void)
+{
+    static _Atomic int64_t fixed = -1;
+    if (fixed < 0) {
+        const char *s = getenv("SPANTOP_CLOCK");
+        long long ms = s ? atoll(s) : 0;
+        fixed = ms > 0 ? ms : 0;
+    }
+    return fixed;
+}
+
+int64_t clock_wall_ms(void)
+{
+    int64_t fixed = fixed_ms();
+    if (fixed > 0)
+        return fixed;
+    struct timespec t;
+    clock_gettime(CLOCK_REALTIME, &t);
+    return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+static struct tm local_time(int64_t wall_ms)
+{
+    time_t seconds = (time_t)(wall_ms / 1000);
+    struct tm tm;
+    localtime_r(&seconds, &tm);
+    return tm;
+}
+
+int64_t clock_day_start_ms(int64_t wall_ms)
+{
+    struct tm tm = local_time(wall_ms);
+    tm.tm_hour = tm.tm_min = tm.tm_sec = 0;
+    tm.tm_isdst = -1; /* the offset at midnight may differ from the one now */
+    return (int64_t)mktime(&tm) * 1000;
+}
+
+int clock_day_number(int64_t wall_ms)
+{
+    struct tm tm = local_time(wall_ms);
+    return (tm.tm_year + 1900) * 10000 + (tm.tm_mon + 1) * 100 + tm.tm_mday;
+}

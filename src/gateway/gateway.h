@@ -1,0 +1,36 @@
+/* The gateway: proxy thread and journal thread, until it is told to stop.
+ * SIGTERM drains (calls in flight finish, 30 s at most, new ones get 503);
+ * SIGINT or a second SIGTERM ends at once. */
+#ifndef SPANTOP_GATEWAY_GATEWAY_H
+#define SPANTOP_GATEWAY_GATEWAY_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "respan/catalog.h"
+
+struct gateway_options {
+    const char *listen;          /* "127.0.0.1:4777", "[::1]:4777"; port 0: any */
+    const char *upstream;        /* https://api.respan.ai/api/anthropic/ */
+    const char *api_base;        /* Respan's API base or NULL: derived from upstream */
+    const char *log_path;
+    const char *respan_key;      /* put in for the local token; NULL: none. Never logged. */
+    const char *ca_file;         /* NULL: the system's */
+    const struct catalog *catalog;
+    bool keep_bodies;
+    size_t queue_max_bytes;      /* 0: default */
+    size_t body_max_bytes;       /* 0: 64 MiB */
+    int64_t max_log_bytes;
+    int keep_days;
+    int64_t upstream_idle_ms;    /* silent for this long: 504; 0: default (600 s, above the client's own 300 s) */
+    int64_t connect_timeout_ms;  /* 0: default (10 s) */
+    int ready_fd;                /* -1, or written "ok ADDRESS\n" / "error TEXT\n" once known, then closed */
+    bool print_ready;            /* print the one line "spantop listening on http://…" to stdout */
+};
+
+/* Returns when stopped: 0, or -1 when it could not start or the loop broke. */
+NODISCARD int gateway_run(const struct gateway_options *o, struct err *e);
+
+#endif

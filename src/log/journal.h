@@ -1,0 +1,67 @@
+/* The journal: the only writer of calls into the log, on a thread of its own.
+ *
+ * The proxy thread gives it calls and bodies through a queue bounded in bytes
+ * and never waits: when the queue is full, bodies are dropped first, then rows,
+ * each counted.  The journal gathers in memory and then runs one short
+ * BEGIN IMMEDIATE … COMMIT (first of 200 calls or 100 ms).
+ *
+ * Thread: journal_open/close on the owner's thread; everything else from one
+ * proxy thread.  Nothing here blocks but open and close. */
+#ifndef SPANTOP_LOG_JOURNAL_H
+#define SPANTOP_LOG_JOURNAL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/blob.h"
+#include "base/err.h"
+#include "log/call.h"
+#include "respan/catalog.h"
+
+#define JOURNAL_QUEUE_MAX_DEFAULT ((size_t)128 << 20)
+
+struct journal_options {
+    const char *path;
+    size_t queue_max_bytes;          /* 0: default */
+    bool keep_bodies;
+    int64_t max_log_bytes;           /* 0: no bound */
+    int keep_days;                   /* 0: for ever */
+    const struct catalog *catalog;   /* borrowed for the journal's life; may be NULL */
+};
+
+struct journal;
+
+/* Creates or migrates the log (mode 0600 in a 0700 folder), marks calls that a
+ * dead gateway left open as lost, starts the thread. */
+struct journal *journal_open(const struct journal_options *o, struct err *e);
+/* Writes what is queued, then ends.  Frees j. */
+void journal_close(struct journal *j);
+
+/* The next call id: rises, never handed out twice, not even after kill -9.
+ * 0: the disk stands still and all reserved ids are used; such a call is
+ * carried without a row and counted as dropped. */
+int64_t journal_next_id(struct journal *j);
+
+/* A call began.  Takes the contents of *c (c is empty after).  body is the
+ * request as the client sent it, sent what goes upstream or NULL when alike;
+ * both are referenced, not copied.  What the struct leaves unknown (model,
+ * purpose, session, work dir) the journal reads from the body. */
+void journal_begin(struct journal *j, struct call *c, struct blob *body, struct blob *sent);
+/* How far a running call is; at most 5 a second and call reach the disk. */
+void journal_progress(struct journal *j, int64_t id, int64_t tokens_out, bool is_estimate, int64_t bytes_out);
+/* A call ended.  Takes the contents of *c: its known fields replace what begin
+ * said, unknown ones keep it.  response is the body as received, framing removed, or
+ * NULL.  sent replaces begin's when the sent body changed (a resend), else NULL. */
+void journal_end(struct journal *j, struct call *c, struct blob *response, struct blob *sent);
+
+struct journal_stats {
+    int64_t dropped_rows;
+    int64_t dropped_bodies;
+    int64_t queue_bytes;
+    int64_t written_calls;
+    char error[ERR_TEXT_MAX]; /* why it cannot write now; "" when it can */
+};
+void journal_stats(struct journal *j, struct journal_stats *s);
+
+#endif

@@ -1,0 +1,51 @@
+/* The running gateway of a log, as seen from another process: a lock file beside
+ * the log (log.db.gateway) that the gateway holds by flock and that names its
+ * address, pid and a random token; and its health page.
+ *
+ * Never trust the pid alone: stop and attach compare the token with the health page. */
+#ifndef SPANTOP_LOG_PEER_H
+#define SPANTOP_LOG_PEER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/err.h"
+
+struct peer {
+    char address[64];      /* 127.0.0.1:4777 */
+    int64_t pid;
+    char token[65];        /* names this run; no secret opens with it */
+    char upstream[256];
+    char version[32];
+    int64_t started_at;
+};
+
+/* Gateway: become the one of this log.  -1: another holds it (e names address and pid). */
+struct peer_lock;
+struct peer_lock *peer_lock_take(const char *log_path, struct err *e);
+NODISCARD int peer_lock_announce(struct peer_lock *l, const struct peer *p, struct err *e);
+void peer_lock_free(struct peer_lock *l);
+
+/* Others: 0 and *p filled when a gateway holds the lock; 1 when none does; -1 on error. */
+NODISCARD int peer_find(const char *log_path, struct peer *p, struct err *e);
+
+struct peer_health {
+    char instance[65];     /* the token of the lock file */
+    char version[32];
+    int64_t started_at;
+    int64_t in_flight;
+    int64_t calls;
+    int64_t dropped;
+    int64_t refused;
+    int64_t routes_version;
+    char problem[ERR_TEXT_MAX]; /* why the journal cannot write; "" */
+};
+/* GET /spantop/health within timeout_ms. */
+NODISCARD int peer_ask_health(const char *address, int timeout_ms, struct peer_health *h, struct err *e);
+
+/* The local token of `spantop env`: "spantop-" + 64 hex, file `token` (0600)
+ * beside the log, made when missing. */
+#define LOCAL_TOKEN_MAX 80
+NODISCARD int local_token_load(const char *log_path, char token[LOCAL_TOKEN_MAX], struct err *e);
+
+#endif

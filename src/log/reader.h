@@ -1,0 +1,121 @@
+/* Reading the log: pages, sums, bodies.  Every function takes a page of bounded
+ * size, resets its statement and returns copies, so that no read is held open
+ * while a terminal or pipe is slow.
+ *
+ * Thread: the db's.  Memory: the caller frees what it gets with the named function. */
+#ifndef SPANTOP_LOG_READER_H
+#define SPANTOP_LOG_READER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/buf.h"
+#include "base/err.h"
+#include "log/call.h"
+#include "log/db.h"
+#include "log/filter.h"
+
+#define READER_PAGE_MAX 200
+
+struct call_page {
+    struct call *calls;
+    size_t count;
+    bool has_more;
+};
+void call_page_done(struct call_page *p);
+
+enum call_sort {
+    SORT_ID, SORT_SESSION, SORT_PURPOSE, SORT_MODEL, SORT_PROVIDER, SORT_STATUS, SORT_IN, SORT_CACHE,
+    SORT_OUT, SORT_TTFT, SORT_DURATION, SORT_RATE, SORT_COST,
+    SORT_COUNT_
+};
+
+struct call_query {
+    const struct filter *filter; /* NULL: all */
+    const char *session_id;      /* NULL: any; exact */
+    enum call_sort sort;
+    bool descending;             /* order of the page */
+    int64_t after_id;            /* 0: from the start; else the row behind this call in the order */
+    bool errors_only;
+    size_t limit;                /* at most READER_PAGE_MAX */
+};
+NODISCARD int reader_calls(struct db *db, const struct call_query *q, struct call_page *page, struct err *e);
+/* 1: no such call. */
+NODISCARD int reader_call(struct db *db, int64_t id, struct call *c, struct err *e);
+/* Calls still open, oldest first, with live progress. */
+NODISCARD int reader_open_calls(struct db *db, struct call_page *page, struct err *e);
+/* How many calls match (fast without a filter). */
+NODISCARD int reader_count(struct db *db, const struct call_query *q, int64_t *n, struct err *e);
+
+enum body_kind { BODY_REQUEST, BODY_SENT, BODY_RESPONSE };
+/* The exact bytes into out.  1: none was kept (out empty; e says why). */
+NODISCARD int reader_body(struct db *db, int64_t id, enum body_kind kind, struct buf *out, struct err *e);
+
+struct totals {
+    int64_t calls;
+    int64_t errors;
+    int64_t retries;          /* calls beyond the first try of the same bytes */
+    int64_t tokens_in, tokens_cache_read, tokens_cache_write_5m, tokens_cache_write_1h, tokens_out;
+    int64_t cost_microusd;
+    int64_t unpriced_calls;   /* calls with usage but no known cost: the sum leaves them out */
+    int64_t cache_breaks;
+    int64_t cache_break_microusd;
+};
+/* Sums over local calendar days from day to day inclusive (YYYYMMDD); from the day table. */
+NODISCARD int reader_day_totals(struct db *db, int from_day, int to_day, struct totals *t, struct err *e);
+
+enum group_by { GROUP_MODEL, GROUP_PROVIDER, GROUP_SESSION, GROUP_DAY, GROUP_PURPOSE };
+struct group_row {
+    char *key;                /* NULL: unknown */
+    char *label;              /* a session's title; else NULL */
+    struct totals totals;
+    int64_t ttft_ms_mean;     /* -1 unknown */
+};
+struct group_page {
+    struct group_row *rows;
+    size_t count;
+};
+/* Calls that started at since_ms or later, grouped; most expensive (then most tokens) first. */
+NODISCARD int reader_groups(struct db *db, int64_t since_ms, enum group_by by, struct group_page *page, struct err *e);
+void group_page_done(struct group_page *p);
+
+struct bucket {
+    int64_t tokens_in;        /* in + read + writes */
+    int64_t tokens_out;
+    int64_t cost_microusd;
+};
+/* Sums of calls that finished in [from_ms + i*width_ms, …), i < count. */
+NODISCARD int reader_buckets(struct db *db, int64_t from_ms, int64_t width_ms, struct bucket *out, size_t count, struct err *e);
+
+struct session {
+    char *session_id;
+    char *title;
+    int64_t first_at, last_at;
+    struct totals totals;
+    int64_t context_tokens;   /* of the newest main call; -1 unknown */
+    int64_t context_limit;    /* of that call's model; -1 unknown */
+    char *model;              /* of the newest main call */
+    char *provider;
+    int64_t running;          /* calls open now */
+};
+struct session_page {
+    struct session *sessions;
+    size_t count;
+};
+/* Newest activity first; before_ms 0 or the last row's last_at for the next page. */
+NODISCARD int reader_sessions(struct db *db, int64_t before_ms, size_t limit, struct session_page *page, struct err *e);
+/* 1: no such session.  A prefix of the id or the exact title is accepted when it is the only one. */
+NODISCARD int reader_session(struct db *db, const char *id_or_title, struct session *s, struct err *e);
+void session_page_done(struct session_page *p);
+void session_done(struct session *s);
+
+struct log_size {
+    int64_t file_bytes;       /* database and write-ahead log */
+    int64_t raw_body_bytes;   /* what the kept bodies are, unpacked */
+    int64_t stored_body_bytes;
+    int64_t calls;
+};
+NODISCARD int reader_size(struct db *db, struct log_size *s, struct err *e);
+
+#endif

@@ -1,0 +1,87 @@
+/* Routes: what is switched, for whom.  A row in `routes` holds from the very
+ * next call; dashboard, command line and SQL are equals.
+ *
+ * Each setting is decided alone: for set_model, set_provider and each key of
+ * params_json the most specific enabled route that has it wins (session,
+ * purpose, model glob, none), then the highest id. */
+#ifndef SPANTOP_LOG_ROUTES_H
+#define SPANTOP_LOG_ROUTES_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "anthropic/request.h"
+#include "base/err.h"
+#include "log/db.h"
+
+struct route {
+    int64_t id;
+    bool enabled;
+    char *session_id;   /* scope: NULL means any */
+    char *model_glob;
+    char *purpose;      /* a purpose of `calls`, or "side" for every side call */
+    char *set_model;    /* settings: NULL means not set here */
+    char *set_provider;
+    char *params_json;
+    char *note;
+    int64_t created_at;
+};
+
+struct route_set {
+    struct route *routes;
+    size_t count;
+    int64_t version;    /* routes_version the set was read at */
+};
+
+void route_done(struct route *r);
+void route_set_done(struct route_set *s);
+
+/* --- Choosing (pure) --- */
+struct route_subject {
+    const char *session_id; /* NULL unknown */
+    const char *model;      /* as asked; NULL unknown */
+    bool has_purpose;
+    enum call_purpose purpose;
+};
+struct route_choice {
+    const struct route *model;    /* the route whose set_model holds, or NULL */
+    const struct route *provider;
+    char *params_json;            /* merged object or NULL; owned */
+    char *note;                   /* which routes and why, or NULL; owned */
+};
+void route_choose(const struct route_set *s, const struct route_subject *who, struct route_choice *c);
+void route_choice_done(struct route_choice *c);
+/* Must the body be read to choose (a purpose or model scope, or a set_model)? */
+bool route_set_needs_body(const struct route_set *s);
+
+/* --- Watching (gateway's proxy thread): never blocks, never fails a call --- */
+struct route_watch;
+struct route_watch *route_watch_open(const char *log_path, struct err *e);
+void route_watch_close(struct route_watch *w);
+/* The routes in force now; on any error those in hand, and *problem (may be
+ * NULL) says why ("" when all is well).  Lent until the next poll. */
+const struct route_set *route_watch_poll(struct route_watch *w, struct err *problem);
+
+/* --- Reading and editing (dashboard, command line) --- */
+NODISCARD int routes_load(struct db *db, struct route_set *s, struct err *e);
+NODISCARD int routes_add(struct db *db, const struct route *r, int64_t *id, struct err *e);
+NODISCARD int routes_update(struct db *db, const struct route *r, struct err *e);
+NODISCARD int routes_enable(struct db *db, int64_t id, bool enabled, struct err *e);
+NODISCARD int routes_delete(struct db *db, int64_t id, struct err *e);
+
+/* A switch: replace (or with value NULL remove) every enabled setting of
+ * exactly that scope.  Each switch can be taken back once by routes_undo. */
+enum route_setting { ROUTE_MODEL, ROUTE_PROVIDER };
+struct route_scope {
+    const char *session_id;
+    const char *purpose;
+    const char *model_glob;
+};
+NODISCARD int routes_switch(struct db *db, enum route_setting what, const struct route_scope *scope, const char *value, struct err *e);
+/* Take back the newest switch not yet taken back; *what tells it in words
+ * ("model claude-sonnet-5 for every session"). 1: nothing to undo. */
+NODISCARD int routes_undo(struct db *db, char *what, size_t size, struct err *e);
+NODISCARD int routes_version(struct db *db, int64_t *version, struct err *e);
+
+#endif

@@ -1,0 +1,70 @@
+/* Models: names, prices by day, limits, what parameters they take.
+ *
+ * Three sources, later ones win by model: the built-in data/catalog.json
+ * (dated), a cache fetched from Respan's model list, the user's own file.
+ * A model that no source knows has no price; it never gets another's.
+ * Thread: a loaded catalog is read-only and may be shared. */
+#ifndef SPANTOP_RESPAN_CATALOG_H
+#define SPANTOP_RESPAN_CATALOG_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "anthropic/usage.h"
+#include "base/err.h"
+
+enum thinking_kind {
+    THINKING_UNKNOWN,
+    THINKING_NONE,
+    THINKING_BUDGET,          /* only type enabled with budget_tokens */
+    THINKING_BUDGET_ADAPTIVE, /* both */
+    THINKING_ADAPTIVE,        /* adaptive; enabled is refused */
+    THINKING_ALWAYS,          /* adaptive, cannot be switched off */
+};
+
+/* Prices of one period, in micro-dollars per million tokens; -1 unknown. */
+struct price {
+    int from_day;            /* YYYYMMDD, inclusive; 0 = always */
+    int64_t in;
+    int64_t out;
+    int64_t cache_read;
+    int64_t cache_write_5m;
+    int64_t cache_write_1h;
+};
+
+struct model {
+    char *name;              /* canonical, e.g. claude-opus-5-5 */
+    char *label;             /* short: opus-5-5 */
+    char **providers;        /* NULL-terminated; slugs like anthropic, vertex_ai, bedrock */
+    struct price *prices;    /* by from_day, rising */
+    size_t price_count;
+    int64_t context_tokens;  /* -1 unknown */
+    int64_t max_output_tokens;
+    enum thinking_kind thinking;
+    int takes_effort;        /* 1 yes, 0 no, -1 unknown */
+    const char *source;      /* "built-in", "respan", "user" */
+};
+
+struct catalog;
+
+/* cache_path and user_path may be NULL or missing files.  A damaged one is left
+ * out and told in *warning (its text "" when all was well); the built-in one always loads. */
+struct catalog *catalog_load(const char *cache_path, const char *user_path, struct err *warning);
+void catalog_free(struct catalog *c);
+size_t catalog_count(const struct catalog *c);
+const struct model *catalog_at(const struct catalog *c, size_t i);
+/* The date of the built-in data, YYYY-MM-DD. */
+const char *catalog_date(const struct catalog *c);
+/* Exact name, alias, or with a provider in front and version marks
+ * (vertex_ai/claude-sonnet-4-5@20250929); NULL when unknown. Never by likeness. */
+const struct model *catalog_find(const struct catalog *c, const char *name);
+const struct price *model_price_on(const struct model *m, int day);
+/* The pins a user may choose: slugs in a sensible order, NULL-terminated. */
+const char *const *catalog_providers(const struct catalog *c);
+
+/* Cost of one answer in micro-dollars, rounded half up once; -1 when the model,
+ * the price or a needed count is unknown. */
+int64_t catalog_cost_microusd(const struct catalog *c, const char *model, int day, const struct usage *u);
+
+#endif

@@ -1,0 +1,269 @@
+/* The log's tables, written so that a person with sqlite3 can read them.
+ *
+ * - `call` holds a row a call; its last columns are the piece lists of its
+ *   bodies (see pieces.h).  Words (state, purpose …) are stored as words.
+ * - `progress` is narrow because it is written five times a second for every
+ *   running call (measured: a wide row costs ten times the bytes).
+ * - `session`, `day_sum` and `minute_sum` are kept in the same commit as the
+ *   calls and never shrink with them: spend stays right after rows are pruned,
+ *   and grouping a million calls by session costs nothing.
+ * - `piece` and `blk` are the body store.
+ * - `meta` holds counters and the secret of the piece hash.
+ *
+ * Sums count a call when it ends (whatever way); `sessions.calls` adds the
+ * calls still open.  A day is the local calendar day a call started on
+ * (YYYYMMDD), a minute the one it ended in (Unix ms / 60000).  In the sums a
+ * text that is unknown is '', since NULL is never equal in a key. */
+#include "log/schema.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+/* Milliseconds since 1970, for rows that somebody inserts by hand.
+ * (unixepoch('subsec') came with SQLite 3.42.) */
+#define SQL_NOW_MS "(CAST(round((julianday('now') - 2440587.5) * 86400000.0) AS INTEGER))"
+
+#define SQL_SUMS                                         \
+    "  calls INTEGER NOT NULL DEFAULT 0,"                \
+    "  errors INTEGER NOT NULL DEFAULT 0,"               \
+    "  retries INTEGER NOT NULL DEFAULT 0,"              \
+    "  tokens_in INTEGER NOT NULL DEFAULT 0,"            \
+    "  tokens_cache_read INTEGER NOT NULL DEFAULT 0,"    \
+    "  tokens_cache_write_5m INTEGER NOT NULL DEFAULT 0,"\
+    "  tokens_cache_write_1h INTEGER NOT NULL DEFAULT 0,"\
+    "  tokens_out INTEGER NOT NULL DEFAULT 0,"           \
+    "  cost_microusd INTEGER NOT NULL DEFAULT 0,"        \
+    "  unpriced_calls INTEGER NOT NULL DEFAULT 0,"       \
+    "  cache_breaks INTEGER NOT NULL DEFAULT 0,"         \
+    "  cache_break_microusd INTEGER NOT NULL DEFAULT 0," \
+    "  ttft_count INTEGER NOT NULL DEFAULT 0,"           \
+    "  ttft_sum_ms INTEGER NOT NULL DEFAULT 0"
+
+static const char *const tables[] = {
+    "CREATE TABLE meta(key TEXT PRIMARY KEY, value) WITHOUT ROWID",
+    "INSERT INTO meta VALUES('next_call_id', 1), ('routes_version', 1), ('piece_secret', randomblob(192)),"
+    "  ('raw_body_bytes', 0), ('stored_body_bytes', 0), ('epoch', 1), ('epoch_day', 0), ('epoch_bytes', 0),"
+    "  ('bodies_gone_to', 0)",
+    "CREATE TABLE setting(key TEXT PRIMARY KEY, value TEXT) WITHOUT ROWID",
+
+    "CREATE TABLE call("
+    "  id INTEGER PRIMARY KEY,"
+    "  state TEXT NOT NULL,"
+    "  started_at INTEGER NOT NULL,"
+    "  finished_at INTEGER,"
+    "  session_id TEXT,"
+    "  agent_id TEXT,"
+    "  parent_agent_id TEXT,"
+    "  purpose TEXT,"
+    "  method TEXT,"
+    "  path TEXT,"
+    "  status INTEGER,"
+    "  error_type TEXT,"
+    "  error_message TEXT,"
+    "  stop_reason TEXT,"
+    "  model_asked TEXT,"
+    "  model_sent TEXT,"
+    "  model_served TEXT,"
+    "  provider_pinned TEXT,"
+    "  provider_served TEXT,"
+    "  tokens_in INTEGER,"
+    "  tokens_cache_read INTEGER,"
+    "  tokens_cache_write_5m INTEGER,"
+    "  tokens_cache_write_1h INTEGER,"
+    "  tokens_out INTEGER,"
+    "  web_searches INTEGER,"
+    "  cost_microusd INTEGER,"
+    "  cost_source TEXT,"
+    "  respan_cache TEXT,"
+    "  ttfb_ms INTEGER,"
+    "  ttft_ms INTEGER,"
+    "  duration_ms INTEGER,"
+    "  bytes_in INTEGER,"
+    "  bytes_out INTEGER,"
+    "  request_id TEXT,"
+    "  respan_log_id TEXT,"
+    "  attempt INTEGER,"
+    "  is_retry INTEGER NOT NULL DEFAULT 0," /* the same bytes as an earlier call that did not come through */
+    "  cache_break TEXT,"
+    "  cache_break_microusd INTEGER,"
+    "  body_state TEXT,"
+    "  route_note TEXT,"
+    "  changes TEXT,"
+    "  work_dir TEXT,"
+    "  request_headers TEXT,"
+    "  sent_headers TEXT,"
+    "  response_headers TEXT,"
+    "  request_body BLOB," /* piece lists; NULL: none kept (sent_body: NULL also when alike) */
+    "  sent_body BLOB,"
+    "  response_body BLOB)",
+    "CREATE INDEX call_session ON call(session_id, id)",
+    "CREATE INDEX call_finished ON call(finished_at)",
+    "CREATE INDEX call_open ON call(id) WHERE state = 'open'",
+
+    "CREATE TABLE progress("
+    "  call_id INTEGER PRIMARY KEY,"
+    "  tokens_out INTEGER,"
+    "  is_estimate INTEGER NOT NULL DEFAULT 0,"
+    "  bytes_out INTEGER,"
+    "  at INTEGER NOT NULL)",
+
+    "CREATE TABLE session("
+    "  session_id TEXT PRIMARY KEY,"
+    "  title TEXT,"
+    "  first_at INTEGER NOT NULL,"
+    "  last_at INTEGER NOT NULL,"
+    "  work_dir TEXT,"
+    "  main_call_id INTEGER," /* newest main call with usage: it gave the four columns below */
+    "  context_tokens INTEGER,"
+    "  context_limit INTEGER,"
+    "  model TEXT,"
+    "  provider TEXT," SQL_SUMS ") WITHOUT ROWID",
+    "CREATE INDEX session_last ON session(last_at)",
+
+    "CREATE TABLE day_sum("
+    "  day INTEGER NOT NULL,"
+    "  session_id TEXT NOT NULL,"
+    "  model TEXT NOT NULL," /* served, else sent, else asked */
+    "  provider TEXT NOT NULL,"
+    "  purpose TEXT NOT NULL," SQL_SUMS ","
+    "  PRIMARY KEY(day, session_id, model, provider, purpose)) WITHOUT ROWID",
+    "CREATE TABLE minute_sum("
+    "  minute INTEGER NOT NULL,"
+    "  model TEXT NOT NULL,"
+    "  provider TEXT NOT NULL," SQL_SUMS ","
+    "  PRIMARY KEY(minute, model, provider)) WITHOUT ROWID",
+
+    /* One compressed block a commit; its pieces have consecutive ids. */
+    "CREATE TABLE blk("
+    "  id INTEGER PRIMARY KEY,"
+    "  first_piece INTEGER NOT NULL,"
+    "  piece_count INTEGER NOT NULL,"
+    "  len INTEGER NOT NULL," /* unpacked */
+    "  data BLOB NOT NULL)",
+    "CREATE TABLE piece("
+    "  id INTEGER PRIMARY KEY,"
+    "  hash BLOB,"          /* NULL: never shared (answers) */
+    "  kind INTEGER NOT NULL,"
+    "  blk INTEGER NOT NULL,"
+    "  off INTEGER NOT NULL,"
+    "  len INTEGER NOT NULL,"
+    "  epoch INTEGER NOT NULL)", /* the last one it was used in; see retention.h */
+
+    "CREATE TABLE routes("
+    "  id INTEGER PRIMARY KEY AUTOINCREMENT,"
+    "  enabled INTEGER NOT NULL DEFAULT 1,"
+    "  session_id TEXT,"
+    "  model_glob TEXT,"
+    "  purpose TEXT,"
+    "  set_model TEXT,"
+    "  set_provider TEXT,"
+    "  params_json TEXT CHECK(params_json IS NULL OR json_valid(params_json)),"
+    "  created_at INTEGER NOT NULL DEFAULT " SQL_NOW_MS ","
+    "  note TEXT)",
+    "CREATE TRIGGER routes_added AFTER INSERT ON routes BEGIN"
+    "  UPDATE meta SET value = value + 1 WHERE key = 'routes_version'; END",
+    "CREATE TRIGGER routes_changed AFTER UPDATE ON routes BEGIN"
+    "  UPDATE meta SET value = value + 1 WHERE key = 'routes_version'; END",
+    "CREATE TRIGGER routes_removed AFTER DELETE ON routes BEGIN"
+    "  UPDATE meta SET value = value + 1 WHERE key = 'routes_version'; END",
+    "CREATE TABLE switch_history("
+    "  id INTEGER PRIMARY KEY AUTOINCREMENT,"
+    "  at INTEGER NOT NULL DEFAULT " SQL_NOW_MS ","
+    "  what TEXT NOT NULL,"
+    "  undo_json TEXT NOT NULL,"
+    "  undone INTEGER NOT NULL DEFAULT 0)",
+};
+
+/* Joined tables are asked by scalar subqueries: they run only for the rows and
+ * columns that somebody really reads. */
+#define SQL_LIVE(column) "(SELECT p." column " FROM progress p WHERE p.call_id = c.id)"
+
+static const char *const views[] = {
+    "CREATE VIEW calls AS SELECT"
+    "  c.id, c.state, c.started_at, c.finished_at, c.session_id,"
+    "  (SELECT s.title FROM session s WHERE s.session_id = c.session_id) AS session_title,"
+    "  c.agent_id, c.parent_agent_id, c.purpose, c.method, c.path, c.status, c.error_type, c.error_message,"
+    "  c.stop_reason, c.model_asked, c.model_sent, c.model_served, c.provider_pinned, c.provider_served,"
+    "  c.tokens_in, c.tokens_cache_read, c.tokens_cache_write_5m, c.tokens_cache_write_1h,"
+    "  CASE c.state WHEN 'open' THEN " SQL_LIVE("tokens_out") " ELSE c.tokens_out END AS tokens_out,"
+    "  c.cost_microusd, c.cost_source, c.respan_cache, c.ttfb_ms, c.ttft_ms, c.duration_ms, c.bytes_in,"
+    "  CASE c.state WHEN 'open' THEN " SQL_LIVE("bytes_out") " ELSE c.bytes_out END AS bytes_out,"
+    "  c.request_id, c.respan_log_id, c.attempt, c.cache_break, c.body_state,"
+    /* beyond the contract */
+    "  c.request_headers, c.sent_headers, c.response_headers, c.route_note, c.changes, c.work_dir,"
+    "  c.sent_body IS NOT NULL AS has_sent_body,"
+    "  CASE c.state WHEN 'open' THEN " SQL_LIVE("tokens_out") " END AS live_tokens_out,"
+    "  CASE c.state WHEN 'open' THEN " SQL_LIVE("is_estimate") " END AS live_is_estimate,"
+    "  CASE c.state WHEN 'open' THEN " SQL_LIVE("bytes_out") " END AS live_bytes_out,"
+    "  c.web_searches, c.is_retry, c.cache_break_microusd"
+    " FROM call c",
+
+    "CREATE VIEW sessions AS SELECT"
+    "  s.session_id, s.title, s.first_at, s.last_at,"
+    "  s.calls + (SELECT count(*) FROM call c WHERE c.state = 'open' AND c.session_id = s.session_id) AS calls,"
+    "  s.errors, s.tokens_in, s.tokens_cache_read, s.tokens_cache_write_5m, s.tokens_cache_write_1h, s.tokens_out,"
+    "  s.cost_microusd, s.context_tokens, s.context_limit, s.model, s.provider,"
+    /* beyond the contract */
+    "  s.retries, s.unpriced_calls, s.cache_breaks, s.cache_break_microusd, s.ttft_count, s.ttft_sum_ms, s.work_dir,"
+    "  (SELECT count(*) FROM call c WHERE c.state = 'open' AND c.session_id = s.session_id) AS running"
+    " FROM session s",
+};
+
+static int run(sqlite3 *sq, const char *sql, struct err *e)
+{
+    if (sqlite3_exec(sq, sql, NULL, NULL, NULL) == SQLITE_OK) return 0;
+    return err_set(e, "cannot set up the log: %s", sqlite3_errmsg(sq));
+}
+
+static int run_all(sqlite3 *sq, const char *const *sql, size_t count, struct err *e)
+{
+    for (size_t i = 0; i < count; i++)
+        if (run(sq, sql[i], e) != 0) return -1;
+    return 0;
+}
+
+int schema_create(sqlite3 *sq, struct err *e)
+{
+    /* Incremental, so that retention gives space back in small steps; it must be
+     * set before the first table. */
+    if (run(sq, "PRAGMA auto_vacuum = INCREMENTAL", e) != 0) return -1;
+    if (run(sq, "BEGIN IMMEDIATE", e) != 0) return -1;
+    char ids[128];
+    snprintf(ids, sizeof ids, "PRAGMA application_id = %d; PRAGMA user_version = %d", SCHEMA_APPLICATION_ID, SCHEMA_VERSION);
+    if (run_all(sq, tables, sizeof tables / sizeof *tables, e) != 0) goto fail;
+    if (run_all(sq, views, sizeof views / sizeof *views, e) != 0) goto fail;
+    if (run(sq, ids, e) != 0) goto fail;
+    if (run(sq, "COMMIT", e) != 0) goto fail;
+    return 0;
+fail:
+    sqlite3_exec(sq, "ROLLBACK", NULL, NULL, NULL);
+    return -1;
+}
+
+static int pragma_int(sqlite3 *sq, const char *sql, int *n, struct err *e)
+{
+    sqlite3_stmt *st = NULL;
+    int rc = sqlite3_prepare_v2(sq, sql, -1, &st, NULL);
+    if (rc == SQLITE_OK) rc = sqlite3_step(st);
+    if (rc == SQLITE_ROW) *n = sqlite3_column_int(st, 0);
+    sqlite3_finalize(st);
+    return rc == SQLITE_ROW ? 0 : err_set(e, "%s", sqlite3_errmsg(sq));
+}
+
+int schema_look(sqlite3 *sq, enum schema_kind *kind, int *version, struct err *e)
+{
+    int application_id = 0;
+    int objects = 0;
+    *version = 0;
+    if (pragma_int(sq, "SELECT count(*) FROM sqlite_schema", &objects, e) != 0 ||
+        pragma_int(sq, "PRAGMA application_id", &application_id, e) != 0 ||
+        pragma_int(sq, "PRAGMA user_version", version, e) != 0)
+        return -1;
+    if (application_id != SCHEMA_APPLICATION_ID)
+        *kind = objects == 0 && application_id == 0 && *version == 0 ? SCHEMA_EMPTY : SCHEMA_FOREIGN;
+    else if (*version == SCHEMA_VERSION)
+        *kind = SCHEMA_OURS;
+    else
+        *kind = *version > SCHEMA_VERSION ? SCHEMA_NEWER : SCHEMA_OLDER;
+    return 0;
+}

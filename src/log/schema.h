@@ -1,0 +1,24 @@
+/* The tables and views of the log, and which version of them a file holds.
+ *
+ * Views `calls` and `sessions` and the table `routes` are for everybody; their
+ * columns are a promise (docs: the log as an interface).  The other tables may
+ * change with SCHEMA_VERSION.  Only the gateway creates or migrates. */
+#ifndef SPANTOP_LOG_SCHEMA_H
+#define SPANTOP_LOG_SCHEMA_H
+
+#include <sqlite3.h>
+
+#include "base/attr.h"
+#include "base/err.h"
+
+#define SCHEMA_APPLICATION_ID 0x53704e74 /* "SpNt": tells a spantop log from any other database */
+#define SCHEMA_VERSION 1                 /* PRAGMA user_version */
+
+/* Make everything in an empty database, in one transaction. */
+NODISCARD int schema_create(sqlite3 *sq, struct err *e);
+
+/* What an open database is. -1 only when it cannot be read; then e says why. */
+enum schema_kind { SCHEMA_EMPTY, SCHEMA_OURS, SCHEMA_OLDER, SCHEMA_NEWER, SCHEMA_FOREIGN };
+NODISCARD int schema_look(sqlite3 *sq, enum schema_kind *kind, int *version, struct err *e);
+
+#endif

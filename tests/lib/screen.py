@@ -77,6 +77,10 @@ class Screen:
         columns, rows = self._ask("#{pane_width} #{pane_height}").split()
         return int(columns), int(rows)
 
+    def is_attached(self):
+        """Is a terminal emulator showing this screen?"""
+        return self._ask("#{session_attached}") != "0"
+
     def pid(self):
         """The command's own process (exec'd, no shell between)."""
         return int(self._ask("#{pane_pid}"))

@@ -23,20 +23,20 @@
  * (unixepoch('subsec') came with SQLite 3.42.) */
 #define SQL_NOW_MS "(CAST(round((julianday('now') - 2440587.5) * 86400000.0) AS INTEGER))"
 
-#define SQL_SUMS                                         \
-    "  calls INTEGER NOT NULL DEFAULT 0,"                \
-    "  errors INTEGER NOT NULL DEFAULT 0,"               \
-    "  retries INTEGER NOT NULL DEFAULT 0,"              \
-    "  tokens_in INTEGER NOT NULL DEFAULT 0,"            \
-    "  tokens_cache_read INTEGER NOT NULL DEFAULT 0,"    \
-    "  tokens_cache_write_5m INTEGER NOT NULL DEFAULT 0,"\
-    "  tokens_cache_write_1h INTEGER NOT NULL DEFAULT 0,"\
-    "  tokens_out INTEGER NOT NULL DEFAULT 0,"           \
-    "  cost_microusd INTEGER NOT NULL DEFAULT 0,"        \
-    "  unpriced_calls INTEGER NOT NULL DEFAULT 0,"       \
-    "  cache_breaks INTEGER NOT NULL DEFAULT 0,"         \
-    "  cache_break_microusd INTEGER NOT NULL DEFAULT 0," \
-    "  ttft_count INTEGER NOT NULL DEFAULT 0,"           \
+#define SQL_SUMS                                                                                                       \
+    "  calls INTEGER NOT NULL DEFAULT 0,"                                                                              \
+    "  errors INTEGER NOT NULL DEFAULT 0,"                                                                             \
+    "  retries INTEGER NOT NULL DEFAULT 0,"                                                                            \
+    "  tokens_in INTEGER NOT NULL DEFAULT 0,"                                                                          \
+    "  tokens_cache_read INTEGER NOT NULL DEFAULT 0,"                                                                  \
+    "  tokens_cache_write_5m INTEGER NOT NULL DEFAULT 0,"                                                              \
+    "  tokens_cache_write_1h INTEGER NOT NULL DEFAULT 0,"                                                              \
+    "  tokens_out INTEGER NOT NULL DEFAULT 0,"                                                                         \
+    "  cost_microusd INTEGER NOT NULL DEFAULT 0,"                                                                      \
+    "  unpriced_calls INTEGER NOT NULL DEFAULT 0,"                                                                     \
+    "  cache_breaks INTEGER NOT NULL DEFAULT 0,"                                                                       \
+    "  cache_break_microusd INTEGER NOT NULL DEFAULT 0,"                                                               \
+    "  ttft_count INTEGER NOT NULL DEFAULT 0,"                                                                         \
     "  ttft_sum_ms INTEGER NOT NULL DEFAULT 0"
 
 static const char *const tables[] = {
@@ -142,7 +142,7 @@ static const char *const tables[] = {
     "  data BLOB NOT NULL)",
     "CREATE TABLE piece("
     "  id INTEGER PRIMARY KEY,"
-    "  hash BLOB,"          /* NULL: never shared (answers) */
+    "  hash BLOB," /* NULL: never shared (answers) */
     "  kind INTEGER NOT NULL,"
     "  blk INTEGER NOT NULL,"
     "  off INTEGER NOT NULL,"
@@ -157,7 +157,7 @@ static const char *const tables[] = {
     "  purpose TEXT,"
     "  set_model TEXT,"
     "  set_provider TEXT,"
-    "  params_json TEXT CHECK(params_json IS NULL OR json_valid(params_json)),"
+    "  params_json TEXT,"
     "  created_at INTEGER NOT NULL DEFAULT " SQL_NOW_MS ","
     "  note TEXT)",
     "CREATE TRIGGER routes_added AFTER INSERT ON routes BEGIN"
@@ -185,18 +185,27 @@ static const char *const views[] = {
     "  c.agent_id, c.parent_agent_id, c.purpose, c.method, c.path, c.status, c.error_type, c.error_message,"
     "  c.stop_reason, c.model_asked, c.model_sent, c.model_served, c.provider_pinned, c.provider_served,"
     "  c.tokens_in, c.tokens_cache_read, c.tokens_cache_write_5m, c.tokens_cache_write_1h,"
-    "  CASE c.state WHEN 'open' THEN " SQL_LIVE("tokens_out") " ELSE c.tokens_out END AS tokens_out,"
-    "  c.cost_microusd, c.cost_source, c.respan_cache, c.ttfb_ms, c.ttft_ms, c.duration_ms, c.bytes_in,"
-    "  CASE c.state WHEN 'open' THEN " SQL_LIVE("bytes_out") " ELSE c.bytes_out END AS bytes_out,"
-    "  c.request_id, c.respan_log_id, c.attempt, c.cache_break, c.body_state,"
-    /* beyond the contract */
-    "  c.request_headers, c.sent_headers, c.response_headers, c.route_note, c.changes, c.work_dir,"
-    "  c.sent_body IS NOT NULL AS has_sent_body,"
-    "  CASE c.state WHEN 'open' THEN " SQL_LIVE("tokens_out") " END AS live_tokens_out,"
-    "  CASE c.state WHEN 'open' THEN " SQL_LIVE("is_estimate") " END AS live_is_estimate,"
-    "  CASE c.state WHEN 'open' THEN " SQL_LIVE("bytes_out") " END AS live_bytes_out,"
-    "  c.web_searches, c.is_retry, c.cache_break_microusd"
-    " FROM call c",
+    "  CASE c.state WHEN 'open' THEN " SQL_LIVE(
+        "tokens_out") " ELSE c.tokens_out END AS tokens_out,"
+                      "  c.cost_microusd, c.cost_source, c.respan_cache, c.ttfb_ms, c.ttft_ms, c.duration_ms, "
+                      "c.bytes_in,"
+                      "  CASE c.state WHEN 'open' THEN " SQL_LIVE(
+                          "bytes_out") " ELSE c.bytes_out END AS bytes_out,"
+                                       "  c.request_id, c.respan_log_id, c.attempt, c.cache_break, c.body_state,"
+                                       /* beyond the contract */
+                                       "  c.request_headers, c.sent_headers, c.response_headers, c.route_note, "
+                                       "c.changes, c.work_dir,"
+                                       "  c.sent_body IS NOT NULL AS has_sent_body,"
+                                       "  CASE c.state WHEN 'open' THEN " SQL_LIVE(
+                                           "tokens_out") " END AS live_tokens_out,"
+                                                         "  CASE c.state WHEN 'open' THEN " SQL_LIVE(
+                                                             "is_estimate") " END AS live_is_estimate,"
+                                                                            "  CASE c.state WHEN 'open' THEN " SQL_LIVE(
+                                                                                "bytes_out") " END AS live_bytes_out,"
+                                                                                             "  c.web_searches, "
+                                                                                             "c.is_retry, "
+                                                                                             "c.cache_break_microusd"
+                                                                                             " FROM call c",
 
     "CREATE VIEW sessions AS SELECT"
     "  s.session_id, s.title, s.first_at, s.last_at,"
@@ -211,14 +220,16 @@ static const char *const views[] = {
 
 static int run(sqlite3 *sq, const char *sql, struct err *e)
 {
-    if (sqlite3_exec(sq, sql, NULL, NULL, NULL) == SQLITE_OK) return 0;
-    return err_set(e, "cannot set up the log: %s", sqlite3_errmsg(sq));
+    if (sqlite3_exec(sq, sql, NULL, NULL, NULL) == SQLITE_OK)
+        return 0;
+    return err_set(e, "%s", sqlite3_errmsg(sq));
 }
 
 static int run_all(sqlite3 *sq, const char *const *sql, size_t count, struct err *e)
 {
     for (size_t i = 0; i < count; i++)
-        if (run(sq, sql[i], e) != 0) return -1;
+        if (run(sq, sql[i], e) != 0)
+            return -1;
     return 0;
 }
 
@@ -226,14 +237,21 @@ int schema_create(sqlite3 *sq, struct err *e)
 {
     /* Incremental, so that retention gives space back in small steps; it must be
      * set before the first table. */
-    if (run(sq, "PRAGMA auto_vacuum = INCREMENTAL", e) != 0) return -1;
-    if (run(sq, "BEGIN IMMEDIATE", e) != 0) return -1;
+    if (run(sq, "PRAGMA auto_vacuum = INCREMENTAL", e) != 0)
+        return -1;
+    if (run(sq, "BEGIN IMMEDIATE", e) != 0)
+        return -1;
     char ids[128];
-    snprintf(ids, sizeof ids, "PRAGMA application_id = %d; PRAGMA user_version = %d", SCHEMA_APPLICATION_ID, SCHEMA_VERSION);
-    if (run_all(sq, tables, sizeof tables / sizeof *tables, e) != 0) goto fail;
-    if (run_all(sq, views, sizeof views / sizeof *views, e) != 0) goto fail;
-    if (run(sq, ids, e) != 0) goto fail;
-    if (run(sq, "COMMIT", e) != 0) goto fail;
+    snprintf(ids, sizeof ids, "PRAGMA application_id = %d; PRAGMA user_version = %d", SCHEMA_APPLICATION_ID,
+             SCHEMA_VERSION);
+    if (run_all(sq, tables, sizeof tables / sizeof *tables, e) != 0)
+        goto fail;
+    if (run_all(sq, views, sizeof views / sizeof *views, e) != 0)
+        goto fail;
+    if (run(sq, ids, e) != 0)
+        goto fail;
+    if (run(sq, "COMMIT", e) != 0)
+        goto fail;
     return 0;
 fail:
     sqlite3_exec(sq, "ROLLBACK", NULL, NULL, NULL);
@@ -244,8 +262,10 @@ static int pragma_int(sqlite3 *sq, const char *sql, int *n, struct err *e)
 {
     sqlite3_stmt *st = NULL;
     int rc = sqlite3_prepare_v2(sq, sql, -1, &st, NULL);
-    if (rc == SQLITE_OK) rc = sqlite3_step(st);
-    if (rc == SQLITE_ROW) *n = sqlite3_column_int(st, 0);
+    if (rc == SQLITE_OK)
+        rc = sqlite3_step(st);
+    if (rc == SQLITE_ROW)
+        *n = sqlite3_column_int(st, 0);
     sqlite3_finalize(st);
     return rc == SQLITE_ROW ? 0 : err_set(e, "%s", sqlite3_errmsg(sq));
 }

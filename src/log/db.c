@@ -1,0 +1,308 @@
+/* Opening the log.
+ *
+ * A log is refused before anything is changed in it: the file's kind is looked
+ * up through SQLite itself, never by open() and close(), since closing any
+ * descriptor of the file drops the POSIX locks that SQLite holds for the whole
+ * process, and another program's sqlite3 then deletes the write-ahead log under
+ * us (SQLite, "How To Corrupt", 2.2).  stat() and chmod() by path are harmless,
+ * and so is making a file that did not exist (O_EXCL: nobody has it open).
+ *
+ * The mode 0600 is set on log.db before SQLite opens it: -wal and -shm inherit
+ * it.  The -shm must exist from the start, for when the disk is full nobody can
+ * make it any more and a new reader gets "disk I/O error"; opening in WAL mode
+ * and reading once makes it, and the connection keeps it. */
+#include "log/db.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/vfs.h>
+#include <unistd.h>
+
+#include "base/diag.h"
+#include "base/file.h"
+#include "base/mem.h"
+#include "log/schema.h"
+#include "log/sql.h"
+
+/* Another process holds the write lock for one commit (milliseconds); longer
+ * only when a disk stalls.  At start the gateway waits longer: recovering a
+ * write-ahead log left by kill -9 takes seconds. */
+#define BUSY_MS       2000
+#define BUSY_START_MS 10000
+
+struct db {
+    sqlite3 *sq;
+    sqlite3_stmt *version;
+    char *path;
+    dev_t dev;
+    ino_t ino;
+    int64_t last_version; /* -1: never asked */
+};
+
+/* ---- The file and its folder --------------------------------------------- */
+
+static int check_folder(const char *path, struct err *e)
+{
+    char *dir = file_dir_of(path);
+    struct stat st;
+    int rc = 0;
+    if (stat(dir, &st) != 0)
+        rc = err_set(e, "the log's folder %s cannot be used: %s; name another log with --log", dir, strerror(errno));
+    else if (!S_ISDIR(st.st_mode))
+        rc = err_set(e, "the log's folder %s is no folder; name another log with --log", dir);
+    else if (st.st_uid != geteuid() && geteuid() != 0) /* root may use anybody's */
+        rc = err_set(e, "the log's folder %s belongs to another user; name a log in a folder of yours with --log", dir);
+    else if (st.st_mode & (S_IWGRP | S_IWOTH))
+        rc = err_set(
+            e, "others can write to the log's folder %s; run `chmod go-w` on it or name another log with --log", dir);
+    free(dir);
+    return rc;
+}
+
+/* Shared memory between processes needs one host and working locks. */
+static void warn_of_network(const char *path)
+{
+    static const struct {
+        unsigned long magic;
+        const char *name;
+    } remote[] = {
+        {0x6969, "NFS"},     {0x517B, "SMB"},      {0xFF534D42, "CIFS"},
+        {0xFE534D42, "SMB"}, {0x65735546, "FUSE"}, {0x01021997, "9p"},
+    };
+    struct statfs fs;
+    if (statfs(path, &fs) != 0)
+        return;
+    for (size_t i = 0; i < sizeof remote / sizeof *remote; i++)
+        if ((unsigned long)fs.f_type == remote[i].magic)
+            diag_line("the log %s lies on a %s file system, where its locks may not hold; name one on a local disk "
+                      "with --log",
+                      path, remote[i].name);
+}
+
+static int make_file(const char *path, struct err *e)
+{
+    char *dir = file_dir_of(path);
+    int rc = file_make_dir(dir, e);
+    free(dir);
+    if (rc != 0 || check_folder(path, e) != 0)
+        return -1;
+    int fd = open(path, O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, 0600);
+    if (fd >= 0)
+        close(fd);
+    else if (errno != EEXIST)
+        return err_set(e, "the log %s cannot be made: %s; name another with --log", path, strerror(errno));
+    return 0;
+}
+
+static int check_file(const char *path, enum db_mode mode, struct stat *st, struct err *e)
+{
+    if (stat(path, st) != 0) {
+        if (errno == ENOENT || errno == ENOTDIR)
+            return err_set(e, "there is no log at %s yet; start spantop once, or name another with --log", path);
+        return err_set(e, "the log %s cannot be reached: %s", path, strerror(errno));
+    }
+    if (!S_ISREG(st->st_mode))
+        return err_set(e, "the log %s is no plain file; name another with --log", path);
+    if (mode != DB_CREATE)
+        return 0;
+    if (st->st_mode & 077 && chmod(path, 0600) != 0)
+        return err_set(e, "others can read the log %s and its mode cannot be changed: %s", path, strerror(errno));
+    return 0;
+}
+
+/* ---- Opening -------------------------------------------------------------- */
+
+static int refuse(struct db *db, int rc, struct err *e)
+{
+    switch (rc & 0xff) {
+    case SQLITE_NOTADB:
+        return err_set(e, "%s is no spantop log; name another with --log", db->path);
+    case SQLITE_CORRUPT:
+        return err_set(e, "the log %s is damaged; move it away and start again, or mend it with `sqlite3 %s .recover`",
+                       db->path, db->path);
+    case SQLITE_BUSY:
+    case SQLITE_LOCKED:
+        return err_set(e, "the log %s is locked by another program; end that, or name another with --log", db->path);
+    case SQLITE_FULL:
+        return err_set(e, "the disk that holds the log %s is full; make room, or name another with --log", db->path);
+    case SQLITE_CANTOPEN:
+    case SQLITE_PERM:
+    case SQLITE_READONLY:
+        return err_set(e, "the log %s cannot be opened (%s); check that you may write to it and its folder", db->path,
+                       sqlite3_errmsg(db->sq));
+    default:
+        return err_set(e, "the log %s cannot be opened: %s", db->path, sqlite3_errmsg(db->sq));
+    }
+}
+
+static int open_sqlite(struct db *db, enum db_mode mode, struct err *e)
+{
+    int flags =
+        (mode == DB_READ ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE) | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE;
+    /* "./" keeps SQLite from reading a meaning into names like ":memory:". */
+    char *name = xasprintf("%s%s", db->path[0] == '/' ? "" : "./", db->path);
+    int rc = sqlite3_open_v2(name, &db->sq, flags, NULL);
+    free(name);
+    if (rc != SQLITE_OK)
+        return refuse(db, rc, e);
+    sqlite3_busy_timeout(db->sq, mode == DB_CREATE ? BUSY_START_MS : BUSY_MS);
+    /* What comes from a file must not run as code. */
+    sqlite3_db_config(db->sq, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
+    sqlite3_db_config(db->sq, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL);
+    return 0;
+}
+
+static int prepare_log(struct db *db, enum db_mode mode, struct err *e)
+{
+    struct err why = {""};
+    enum schema_kind kind = SCHEMA_EMPTY;
+    int version = 0;
+    if (schema_look(db->sq, &kind, &version, &why) != 0)
+        return refuse(db, sqlite3_extended_errcode(db->sq), e);
+    if (kind == SCHEMA_FOREIGN)
+        return err_set(e, "%s is a database, but no spantop log; name another with --log", db->path);
+    if (kind == SCHEMA_NEWER)
+        return err_set(e,
+                       "the log %s is of a newer spantop (log version %d, this one knows %d); update spantop or name "
+                       "another log with --log",
+                       db->path, version, SCHEMA_VERSION);
+    if (mode != DB_CREATE) {
+        if (kind == SCHEMA_OURS)
+            return 0;
+        return err_set(e, "the log %s is %s; start the gateway once to make it ready", db->path,
+                       kind == SCHEMA_EMPTY ? "still empty" : "of an older spantop");
+    }
+    if (kind == SCHEMA_OLDER)
+        return err_set(e, "the log %s has the unknown version %d; name another with --log", db->path, version);
+    if (sqlite3_db_readonly(db->sq, "main") == 1)
+        return err_set(e, "the log %s cannot be written; check that you may write to it and its folder", db->path);
+    if (kind == SCHEMA_EMPTY && schema_create(db->sq, &why) != 0)
+        return err_set(e, "the log %s cannot be made: %s", db->path, why.text);
+    return 0;
+}
+
+static int start_wal(struct db *db, enum db_mode mode, struct err *e)
+{
+    struct err why;
+    if (mode == DB_CREATE) {
+        if (sql_run(db->sq, "PRAGMA journal_mode = WAL", &why) != 0)
+            return refuse(db, sqlite3_extended_errcode(db->sq), e);
+        /* Safe against the death of any process; a power cut may cost the last commits, never the file. */
+        sql_try(db->sq, "PRAGMA synchronous = NORMAL");
+    }
+    int64_t ids = 0;
+    if (sql_int64(db->sq, "SELECT value FROM meta WHERE key = 'next_call_id'", &ids, &why) != 0) {
+        int rc = sqlite3_extended_errcode(db->sq);
+        return refuse(db, rc == SQLITE_OK || rc == SQLITE_DONE || rc == SQLITE_ERROR ? SQLITE_CORRUPT : rc, e);
+    }
+    return 0;
+}
+
+struct db *db_open(const char *path, enum db_mode mode, struct err *e)
+{
+    struct db *db = xcalloc(1, sizeof *db);
+    struct stat st;
+    db->path = xstrdup(path);
+    db->last_version = -1;
+    if (path[0] == '\0') {
+        err_set(e, "the log's name is empty; name one with --log");
+        goto fail;
+    }
+    if (mode == DB_CREATE && make_file(path, e) != 0)
+        goto fail;
+    if (check_file(path, mode, &st, e) != 0)
+        goto fail;
+    if (mode == DB_WRITE && check_folder(path, e) != 0)
+        goto fail;
+    db->dev = st.st_dev;
+    db->ino = st.st_ino;
+    if (mode == DB_CREATE)
+        warn_of_network(path);
+    if (open_sqlite(db, mode, e) != 0 || prepare_log(db, mode, e) != 0 || start_wal(db, mode, e) != 0)
+        goto fail;
+    db->version = sql_prepare(db->sq, "PRAGMA data_version", e);
+    if (db->version == NULL)
+        goto fail;
+    return db;
+fail:
+    db_close(db);
+    return NULL;
+}
+
+void db_close(struct db *db)
+{
+    if (db == NULL)
+        return;
+    sqlite3_finalize(db->version);
+    sqlite3_close_v2(db->sq);
+    free(db->path);
+    free(db);
+}
+
+/* ---- Asking --------------------------------------------------------------- */
+
+sqlite3 *db_sqlite(struct db *db)
+{
+    return db->sq;
+}
+
+const char *db_path(const struct db *db)
+{
+    return db->path;
+}
+
+bool db_changed(struct db *db)
+{
+    int64_t now = db->last_version;
+    if (sqlite3_step(db->version) == SQLITE_ROW)
+        now = sqlite3_column_int64(db->version, 0);
+    sqlite3_reset(db->version);
+    bool changed = now != db->last_version;
+    db->last_version = now;
+    return changed;
+}
+
+bool db_is_replaced(struct db *db)
+{
+    struct stat st;
+    return stat(db->path, &st) != 0 || st.st_dev != db->dev || st.st_ino != db->ino;
+}
+
+char *db_default_path(void)
+{
+    char *dir = file_xdg("DATA");
+    char *path = file_join(dir, "log.db");
+    free(dir);
+    return path;
+}
+
+char *db_setting(struct db *db, const char *key)
+{
+    sqlite3_stmt *st = sql_prepare(db->sq, "SELECT value FROM setting WHERE key = ?", NULL);
+    if (st == NULL)
+        return NULL;
+    sql_bind_text(st, 1, key);
+    char *value = sqlite3_step(st) == SQLITE_ROW ? sql_text(st, 0) : NULL;
+    sqlite3_finalize(st);
+    return value;
+}
+
+int db_set_setting(struct db *db, const char *key, const char *value, struct err *e)
+{
+    sqlite3_stmt *st = sql_prepare(db->sq,
+                                   value != NULL ? "INSERT OR REPLACE INTO setting(key, value) VALUES(?1, ?2)"
+                                                 : "DELETE FROM setting WHERE key = ?1",
+                                   e);
+    if (st == NULL)
+        return -1;
+    sql_bind_text(st, 1, key);
+    if (value != NULL)
+        sql_bind_text(st, 2, value);
+    int rc = sql_done(st, e);
+    sqlite3_finalize(st);
+    return rc == 0 ? 0 : err_prefix(e, "the setting %s cannot be stored", key);
+}

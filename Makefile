@@ -165,6 +165,17 @@ sanitized:
 layers:
 	@tests/tools/check-layers
 
+# Which lines the tests run; the counts of an earlier run are thrown away first.
+.PHONY: coverage coverage-run
+coverage:
+	@$(MAKE) --no-print-directory FLAVOUR=cov build-tests
+	@$(MAKE) --no-print-directory FLAVOUR=cov coverage-run
+
+coverage-run:
+	@find $(OUT) -name '*.gcda' -delete
+	-@$(RUN_TESTS) unit e2e ui
+	@tests/tools/coverage $(OUT)
+
 # ---- A machine with nothing but make, a compiler and apt -----------------------
 .PHONY: deps test-deps run
 deps:
@@ -201,6 +212,7 @@ help:
 	@echo "make ui-test      tests of the screens make client-test  tests with the real Claude Code"
 	@echo "make asan-test    unit, e2e and ui tests under AddressSanitizer and UBSan"
 	@echo "make tsan-test    the same under ThreadSanitizer"
+	@echo "make coverage     which lines the unit, e2e and ui tests run"
 	@echo "make layers       check that each layer includes only what lies above it"
 	@echo "make deps         install what building needs"
 	@echo "make install      into PREFIX=$(PREFIX), below DESTDIR;  make uninstall"

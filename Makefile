@@ -58,6 +58,9 @@ CPPFLAGS_ALL = -D_GNU_SOURCE -DSPANTOP_VERSION='"$(VERSION)"' -Isrc -I. -I$(BUIL
 CFLAGS_ALL   = -std=c11 $(WARNINGS) -pthread $(FLAGS_$(FLAVOUR)) $(CFLAGS)
 LDFLAGS_ALL  = -pthread $(FLAGS_$(FLAVOUR)) -Wl,--as-needed $(LDFLAGS)
 
+# For the targets that do everything: all processors, unless -j says otherwise.
+JOBS = $(if $(findstring -j,$(MAKEFLAGS)),,-j$(shell nproc 2>/dev/null || echo 2))
+
 # ---- The program -----------------------------------------------------------
 .PHONY: all
 all: $(PROGRAM)
@@ -133,7 +136,7 @@ RUN_TESTS = SPANTOP_BUILD=$(OUT) SPANTOP_BIN=$(abspath $(PROGRAM)) tests/tools/r
 
 .PHONY: test test-built unit e2e ui-test client-test asan-test tsan-test layers
 test: test-deps
-	@$(MAKE) --no-print-directory test-built
+	@$(MAKE) --no-print-directory $(JOBS) test-built
 
 test-built: build-tests
 	@$(RUN_TESTS) layers unit e2e ui client
@@ -151,11 +154,11 @@ client-test: $(PROGRAM)
 	@$(RUN_TESTS) client
 
 asan-test:
-	@$(MAKE) --no-print-directory FLAVOUR=asan build-tests
+	@$(MAKE) --no-print-directory $(JOBS) FLAVOUR=asan build-tests
 	@$(MAKE) --no-print-directory FLAVOUR=asan sanitized
 
 tsan-test:
-	@$(MAKE) --no-print-directory FLAVOUR=tsan build-tests
+	@$(MAKE) --no-print-directory $(JOBS) FLAVOUR=tsan build-tests
 	@$(MAKE) --no-print-directory FLAVOUR=tsan sanitized
 
 .PHONY: sanitized
@@ -168,7 +171,7 @@ layers:
 # Which lines the tests run; the counts of an earlier run are thrown away first.
 .PHONY: coverage coverage-run
 coverage:
-	@$(MAKE) --no-print-directory FLAVOUR=cov build-tests
+	@$(MAKE) --no-print-directory $(JOBS) FLAVOUR=cov build-tests
 	@$(MAKE) --no-print-directory FLAVOUR=cov coverage-run
 
 coverage-run:
@@ -185,7 +188,7 @@ test-deps:
 	@sh tests/tools/deps build test
 
 run: deps
-	@$(MAKE) --no-print-directory all
+	@$(MAKE) --no-print-directory $(JOBS) all
 	@if [ -n "$$RESPAN_API_KEY" ]; then exec $(PROGRAM); else exec $(PROGRAM) demo; fi
 
 # ---- Install ---------------------------------------------------------------

@@ -3,7 +3,19 @@
  *
  * Each setting is decided alone: for set_model, set_provider and each key of
  * params_json the most specific enabled route that has it wins (session,
- * purpose, model glob, none), then the highest id. */
+ * purpose, model glob, none), then the highest id.  With several scopes the
+ * first that differs decides: session and purpose beats session alone, which
+ * beats purpose and glob.
+ *
+ * What the word in `purpose` covers:
+ *   main          main calls, and the forks of the main agent (/compact, /btw,
+ *                 suggestions): they go on from its prompt cache
+ *   subagent      subagents' calls, and their forks
+ *   fork          forks alone, whoever's
+ *   title, count_tokens, other   just those
+ *   side          every side call: title, count_tokens, side and other
+ * Any other word covers nothing.  A call whose purpose is not known is covered
+ * only by routes without a purpose. */
 #ifndef SPANTOP_LOG_ROUTES_H
 #define SPANTOP_LOG_ROUTES_H
 
@@ -11,6 +23,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "anthropic/request.h"
 #include "anthropic/request.h"
 #include "base/err.h"
 #include "log/db.h"
@@ -32,6 +45,7 @@ struct route_set {
     struct route *routes;
     size_t count;
     int64_t version;    /* routes_version the set was read at */
+    struct route_index *index; /* digest for route_choose, made by routes_load; NULL is slower, not wrong */
 };
 
 void route_done(struct route *r);
@@ -40,6 +54,7 @@ void route_set_done(struct route_set *s);
 /* --- Choosing (pure) --- */
 struct route_subject {
     const char *session_id; /* NULL unknown */
+    const char *agent_id;   /* the agent header; NULL: the main agent.  Tells only whose a fork is */
     const char *model;      /* as asked; NULL unknown */
     bool has_purpose;
     enum call_purpose purpose;
@@ -48,12 +63,19 @@ struct route_choice {
     const struct route *model;    /* the route whose set_model holds, or NULL */
     const struct route *provider;
     char *params_json;            /* merged object or NULL; owned */
-    char *note;                   /* which routes and why, or NULL; owned */
+    char *note;                   /* which routes and why, or NULL; owned.
+                                   * "#3 session → claude-sonnet-5; #4 every call → provider vertex_ai" */
 };
+/* The routes in c are lent by s. */
 void route_choose(const struct route_set *s, const struct route_subject *who, struct route_choice *c);
 void route_choice_done(struct route_choice *c);
 /* Must the body be read to choose (a purpose or model scope, or a set_model)? */
 bool route_set_needs_body(const struct route_set *s);
+/* Is this one of the words above? */
+bool route_purpose_is_known(const char *word);
+/* "session api-refactor", "main", "*haiku*", joined by "+"; "every call" without a scope. */
+struct buf;
+void route_scope_text(struct buf *out, const struct route *r);
 
 /* --- Watching (gateway's proxy thread): never blocks, never fails a call --- */
 struct route_watch;

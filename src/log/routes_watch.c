@@ -1,0 +1,109 @@
+/* The gateway's eye on the routes: asked at the start of every call.
+ *
+ * Three steps, each only when the one before moved: data_version (a counter of
+ * SQLite in shared memory, 6 us), routes_version (30 us), the rows.  The busy
+ * timeout is 0, so that no lock of another program ever makes a call wait; what
+ * could not be read is tried again at the next call. */
+#include <stdlib.h>
+
+#include "base/clock.h"
+#include "base/mem.h"
+#include "log/routes.h"
+#include "log/routes_row.h"
+#include "log/sql.h"
+
+/* A deleted or replaced log is noticed within this time; two stat() calls. */
+#define REPLACED_CHECK_US 500000
+
+struct route_watch {
+    struct db *db;
+    sqlite3_stmt *version;
+    sqlite3_stmt *load;
+    struct route_set set;
+    bool is_stale;  /* something moved that is not read yet */
+    bool is_replaced;
+    int64_t looked_at_us;
+};
+
+struct route_watch *route_watch_open(const char *log_path, struct err *e)
+{
+    struct route_watch *w = xcalloc(1, sizeof *w);
+    w->is_stale = true;
+    w->db = db_open(log_path, DB_READ, e);
+    if (!w->db)
+        goto fail;
+    sqlite3 *sq = db_sqlite(w->db);
+    sqlite3_busy_timeout(sq, 0);
+    w->version = sql_prepare(sq, "SELECT value FROM meta WHERE key = 'routes_version'", e);
+    w->load = w->version ? routes_prepare_load(sq, e) : NULL;
+    if (!w->load)
+        goto fail;
+    return w;
+fail:
+    route_watch_close(w);
+    return NULL;
+}
+
+void route_watch_close(struct route_watch *w)
+{
+    if (!w)
+        return;
+    sqlite3_finalize(w->version);
+    sqlite3_finalize(w->load);
+    db_close(w->db);
+    route_set_done(&w->set);
+    free(w);
+}
+
+static int read_version(struct route_watch *w, int64_t *version, struct err *e)
+{
+    int rc = sqlite3_step(w->version);
+    if (rc == SQLITE_ROW)
+        *version = sqlite3_column_int64(w->version, 0);
+    else if (rc == SQLITE_DONE)
+        err_set(e, "the log has no routes_version; it is damaged");
+    else
+        routes_fail(db_sqlite(w->db), "read the routes", e);
+    sqlite3_reset(w->version);
+    return rc == SQLITE_ROW ? 0 : -1;
+}
+
+static int refresh(struct route_watch *w, struct err *e)
+{
+    int64_t version = 0;
+    if (read_version(w, &version, e) != 0)
+        return -1;
+    if (version == w->set.version)
+        return 0;
+    struct route_set fresh = {0};
+    if (routes_read(w->load, &fresh, e) != 0)
+        return -1;
+    fresh.version = version;
+    route_set_done(&w->set);
+    w->set = fresh;
+    return 0;
+}
+
+static void check_file(struct route_watch *w)
+{
+    int64_t now_us = clock_mono_us();
+    if (w->looked_at_us && now_us - w->looked_at_us < REPLACED_CHECK_US)
+        return;
+    w->looked_at_us = now_us;
+    w->is_replaced = db_is_replaced(w->db);
+}
+
+const struct route_set *route_watch_poll(struct route_watch *w, struct err *problem)
+{
+    struct err why = {0};
+    if (db_changed(w->db))
+        w->is_stale = true;
+    if (w->is_stale)
+        w->is_stale = refresh(w, &why) != 0;
+    check_file(w);
+    if (!w->is_stale && w->is_replaced)
+        err_set(&why, "%s was moved or replaced, so switches no longer arrive; restart the gateway", db_path(w->db));
+    if (problem)
+        *problem = why;
+    return &w->set;
+}

@@ -20,13 +20,15 @@ struct peer {
     int64_t started_at;
 };
 
-/* Gateway: become the one of this log.  -1: another holds it (e names address and pid). */
+/* Gateway: become the one of this log.  NULL: another holds it (e names address
+ * and pid), or the file cannot be had.  Makes the log's folder when missing. */
 struct peer_lock;
 struct peer_lock *peer_lock_take(const char *log_path, struct err *e);
 NODISCARD int peer_lock_announce(struct peer_lock *l, const struct peer *p, struct err *e);
 void peer_lock_free(struct peer_lock *l);
 
-/* Others: 0 and *p filled when a gateway holds the lock; 1 when none does; -1 on error. */
+/* Others: 0 and *p filled when a gateway holds the lock; 1 when none does; -1 on error.
+ * Waits up to 3 s for a gateway that is just starting to say where it listens. */
 NODISCARD int peer_find(const char *log_path, struct peer *p, struct err *e);
 
 struct peer_health {
@@ -40,7 +42,11 @@ struct peer_health {
     int64_t routes_version;
     char problem[ERR_TEXT_MAX]; /* why the journal cannot write; "" */
 };
-/* GET /spantop/health within timeout_ms. */
+/* GET /spantop/health at address (ADDR:PORT, numeric) within timeout_ms.  The page is
+ *   {"status":"ok","version","started_at","in_flight","calls","dropped","refused",
+ *    "routes_version","instance","problem"}
+ * instance is the token of the lock file as it is: it opens nothing.
+ * -1: nobody there, silent, or another program; e says which. */
 NODISCARD int peer_ask_health(const char *address, int timeout_ms, struct peer_health *h, struct err *e);
 
 /* The local token of `spantop env`: "spantop-" + 64 hex, file `token` (0600)

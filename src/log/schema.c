@@ -99,6 +99,15 @@ static const char *const tables[] = {
     "CREATE INDEX call_session ON call(session_id, id)",
     "CREATE INDEX call_finished ON call(finished_at)",
     "CREATE INDEX call_open ON call(id) WHERE state = 'open'",
+    "CREATE INDEX call_error ON call(id) WHERE state = 'error'",
+    "CREATE INDEX call_model ON call(coalesce(model_served, model_sent, model_asked), id)",
+    "CREATE INDEX call_provider ON call(coalesce(provider_served, provider_pinned), id)",
+    /* Every figure a reader sorts or filters by, narrow and in the order of
+     * arrival: scanning it takes a third of the time of the rows.  An index for
+     * each figure would be faster still to read, but its random pages cost
+     * 100 us and 80 KB of writing a call on a large log (measured); this one 1 KB. */
+    "CREATE INDEX call_scan ON call(id, started_at, tokens_in, tokens_cache_read, tokens_cache_write_5m,"
+    "  tokens_cache_write_1h, tokens_out, cost_microusd, ttft_ms, duration_ms, status, state, purpose)",
 
     "CREATE TABLE progress("
     "  call_id INTEGER PRIMARY KEY,"

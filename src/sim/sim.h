@@ -61,9 +61,9 @@
  *      "delay_ms":N between deltas,"first_ms":N before the first byte,"match":{…}}
  *     or {"events":[{"event","data"} …]}: sent as they are.
  *   GET  /sim/requests            {"count","requests":[{"n","at_ms","method","target","version",
- *                                 "headers":[[name,value]…],"body_len","sha256","chunked",
+ *                                 "headers":[[name,value]…],"body_len","xxh128" (of the body),"chunked",
  *                                 "connection" (number of the connection),
- *                                 "state":"reading|answering|done|gone|fault","log_id",
+ *                                 "state":"answering|done|gone|fault","log_id",
  *                                 "left_after_ms" (gone: when the client left, since arrival),
  *                                 "bytes_sent","events_sent"}]}; ?since=N: only n > N
  *   GET  /sim/requests/N          one of them;  /sim/requests/N/body: its body, byte-exact
@@ -71,7 +71,8 @@
  *   POST /sim/clock    {"advance_ms":N} or {"now_ms":N}: moves the caches' and log rows' clock
  *   POST /sim/config   any of {"speed","log_latency_ms","models_enabled","provider" (""=auto),
  *                      "provider_mix":bool,"first_ms" (wait before the first byte; -1 human),
- *                      "fallbacks":bool,"credits_usd","key_header":bool}
+ *                      "fallbacks":bool (X-Data-Respan-Params' fallback_models act),
+ *                      "limit_context":bool (400 above the model's context)}
  *   GET  /sim/config, GET /sim/status ({"connections","in_flight","requests"})
  *   POST /sim/reset    forgets faults, scripts, caches, requests, ledger, clock; keeps config */
 #ifndef SPANTOP_SIM_SIM_H

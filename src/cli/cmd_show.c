@@ -1,0 +1,163 @@
+/* spantop show: one call.
+ *
+ * Bodies are written byte for byte, with nothing added, unless stdout is a
+ * terminal: there they are text from outside and are cleaned. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/buf.h"
+#include "base/json.h"
+#include "cli/call_view.h"
+#include "cli/command.h"
+#include "cli/difference.h"
+#include "cli/output.h"
+#include "cli/values.h"
+#include "log/reader.h"
+
+static const struct option_spec options[] = {
+    {"request", NULL, "the body as the client sent it, to the last byte"},
+    {"sent", NULL, "the body as it went upstream"},
+    {"response", NULL, "the answer's body as received, framing removed"},
+    {"headers", NULL, "the headers kept, secrets masked"},
+    {"diff", NULL, "what differs between --request and --sent"},
+    {"json", NULL, "the row as a JSON object"},
+    {NULL, NULL, NULL},
+};
+
+static const char *const views[] = {"request", "sent", "response", "headers", "diff", "json"};
+
+/* 0 or the reason why there is nothing, as a failure. */
+static int load_body(struct db *db, int64_t id, enum body_kind kind, struct buf *body, struct err *e)
+{
+    int r = reader_body(db, id, kind, body, e);
+    if (r > 0 && !e->text[0])
+        err_set(e, "call %lld has no such body", (long long)id);
+    return r == 0 ? 0 : -1;
+}
+
+static int show_body(struct db *db, int64_t id, enum body_kind kind, struct err *e)
+{
+    struct buf body;
+    buf_init(&body);
+    int r = load_body(db, id, kind, &body, e);
+    if (r == 0)
+        out_text(body.data, body.len);
+    buf_done(&body);
+    return r;
+}
+
+/* headers is a JSON array of [name, value]. */
+static void print_headers(const char *title, const char *headers)
+{
+    if (!headers)
+        return;
+    printf("%s\n", title);
+    size_t len = strlen(headers);
+    struct json_iter rows = json_array(headers, len, json_skip_space(headers, len, 0));
+    while (json_next(&rows)) {
+        struct json_iter pair = json_array(headers, len, rows.value.off);
+        struct buf line;
+        buf_init(&line);
+        buf_puts(&line, "  ");
+        for (int i = 0; json_next(&pair); i++) {
+            if (i == 1)
+                buf_puts(&line, ": ");
+            json_text(headers, pair.value, &line);
+        }
+        out_text(line.data, line.len);
+        putchar('\n');
+        buf_done(&line);
+    }
+}
+
+static int show_headers(const struct call *c, struct err *e)
+{
+    if (!c->request_headers && !c->response_headers)
+        return err_set(e, "no headers of call %lld are in the log", (long long)c->id);
+    print_headers("request", c->request_headers);
+    print_headers("sent", c->sent_headers);
+    print_headers("response", c->response_headers);
+    return 0;
+}
+
+static int show_diff(struct db *db, const struct call *c, struct err *e)
+{
+    struct buf request, sent;
+    buf_init(&request);
+    buf_init(&sent);
+    int r = load_body(db, c->id, BODY_REQUEST, &request, e);
+    if (r == 0 && !c->has_sent_body) {
+        printf("call %lld: the body went upstream as it came, %zu bytes\n", (long long)c->id, request.len);
+    } else if (r == 0 && (r = load_body(db, c->id, BODY_SENT, &sent, e)) == 0) {
+        difference_print(buf_bytes(&request), buf_bytes(&sent));
+    }
+    buf_done(&request);
+    buf_done(&sent);
+    return r;
+}
+
+static int show_view(struct db *db, const struct call *c, const char *view, struct err *e)
+{
+    if (!view) {
+        call_print_overview(c);
+        return 0;
+    }
+    if (strcmp(view, "request") == 0)
+        return show_body(db, c->id, BODY_REQUEST, e);
+    if (strcmp(view, "sent") == 0)
+        return show_body(db, c->id, c->has_sent_body ? BODY_SENT : BODY_REQUEST, e);
+    if (strcmp(view, "response") == 0)
+        return show_body(db, c->id, BODY_RESPONSE, e);
+    if (strcmp(view, "headers") == 0)
+        return show_headers(c, e);
+    if (strcmp(view, "diff") == 0)
+        return show_diff(db, c, e);
+    out_json(call_to_json(c));
+    return 0;
+}
+
+static int find_view(const struct args *a, const char **view, struct err *e)
+{
+    *view = NULL;
+    for (size_t i = 0; i < sizeof views / sizeof *views; i++) {
+        if (!args_has(a, views[i]))
+            continue;
+        if (*view)
+            return err_set(e, "--%s or --%s, one at a time", *view, views[i]);
+        *view = views[i];
+    }
+    return 0;
+}
+
+static int show(struct cli *c, struct err *e)
+{
+    const char *view;
+    int64_t id;
+    struct call call;
+    if (find_view(&c->args, &view, e) != 0 || value_int("a call's id", c->args.words[0], 1, INT64_MAX, &id, e) != 0)
+        return CLI_USAGE;
+    struct db *db = db_open(c->settings.log_path, DB_READ, e);
+    int r = db ? reader_call(db, id, &call, e) : -1;
+    if (r > 0)
+        err_set(e, "there is no call %lld in %s; spantop calls lists them", (long long)id, c->settings.log_path);
+    if (r == 0) {
+        r = show_view(db, &call, view, e);
+        call_done(&call);
+    }
+    db_close(db);
+    return r == 0 ? CLI_DONE : CLI_FAILED;
+}
+
+const struct command command_show = {
+    .name = "show",
+    .summary = "one call; its bodies byte-exact",
+    .synopsis = "ID [--request|--sent|--response|--headers|--diff|--json]",
+    .text = "Without an option an overview. ID is the first column of spantop calls, and the\n"
+            "header x-spantop-call-id of the answer.",
+    .example = "spantop show 42 --request > request.json",
+    .options = options,
+    .min_words = 1,
+    .max_words = 1,
+    .run = show,
+};

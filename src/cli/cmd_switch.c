@@ -1,0 +1,174 @@
+/* spantop model and spantop provider: show, switch, clear.
+ *
+ * A switch is a row in `routes`; the very next call reads it.  The gateway's
+ * health page tells which version of the routes it knows, so that a switch
+ * which went into another log than the gateway's is noticed. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "cli/command.h"
+#include "cli/output.h"
+#include "cli/scope.h"
+#include "cli/start.h"
+#include "log/routes.h"
+
+static const struct option_spec options[] = {
+    {"clear", NULL, "take the switch of this scope out"},
+    {"session", "ID", "only this session (id, beginning of it, or title)"},
+    {"for", "GLOB", "only calls that ask for such a model, e.g. 'claude-opus-*'"},
+    {NULL, NULL, NULL},
+};
+
+struct change {
+    enum route_setting what;
+    const char *word;  /* "model", "provider" */
+    const char *value; /* NULL: clear */
+    char *session_id;
+    const char *glob;
+};
+
+static const char *value_of(const struct route *r, enum route_setting what)
+{
+    return what == ROUTE_MODEL ? r->set_model : r->set_provider;
+}
+
+static bool is_same(const char *a, const char *b)
+{
+    return a && b ? strcmp(a, b) == 0 : a == b;
+}
+
+/* Every enabled setting of this kind; with a scope named, only its own. */
+static int show(struct db *db, const struct change *c, struct err *e)
+{
+    struct route_set set;
+    bool is_scoped = c->session_id || c->glob;
+    size_t shown = 0;
+    if (routes_load(db, &set, e) != 0)
+        return -1;
+    for (size_t i = 0; i < set.count; i++) {
+        const struct route *r = &set.routes[i];
+        if (!r->enabled || !value_of(r, c->what))
+            continue;
+        if (is_scoped && !(is_same(r->session_id, c->session_id) && is_same(r->model_glob, c->glob)))
+            continue;
+        char *line = scope_words(r->session_id, r->purpose, r->model_glob);
+        char *whole = xasprintf("%s for %s", value_of(r, c->what), line);
+        out_text(whole, strlen(whole));
+        putchar('\n');
+        free(whole);
+        free(line);
+        shown++;
+    }
+    if (shown == 0)
+        puts(c->what == ROUTE_MODEL ? "as sent" : "auto");
+    route_set_done(&set);
+    return 0;
+}
+
+/* "opus-5-5", as lists show it, means claude-opus-5-5; any other name is taken
+ * as it stands, for new models come faster than catalogs. */
+static char *full_model_name(const char *name)
+{
+    struct catalog *catalog = cli_catalog();
+    const char *full = name;
+    const struct model *m = catalog_find(catalog, name);
+    for (size_t i = 0; !m && i < catalog_count(catalog); i++) {
+        const struct model *one = catalog_at(catalog, i);
+        if (one->label && strcmp(one->label, name) == 0)
+            m = one;
+    }
+    if (m && m->label && strcmp(m->label, name) == 0)
+        full = m->name;
+    if (!m)
+        cli_say("%s is not in the catalog (spantop models): its cost will be unknown until Respan tells it", name);
+    char *copy = xstrdup(full);
+    catalog_free(catalog);
+    return copy;
+}
+
+static int tell_gateway(struct db *db, const char *log_path, struct err *e)
+{
+    int64_t version;
+    if (routes_version(db, &version, e) != 0)
+        return -1;
+    int r = gateway_await_routes(log_path, version, e);
+    if (r == 1)
+        cli_say("no gateway runs for this log; it holds once one does");
+    return r < 0 ? -1 : 0;
+}
+
+static int apply(struct db *db, const struct change *c, const char *log_path, struct err *e)
+{
+    struct route_scope scope = {.session_id = c->session_id, .model_glob = c->glob};
+    if (routes_switch(db, c->what, &scope, c->value, e) != 0 || tell_gateway(db, log_path, e) != 0)
+        return -1;
+    char *words = scope_words(c->session_id, NULL, c->glob);
+    char *line = c->value ? xasprintf("%s %s for %s, from the next call on", c->word, c->value, words)
+                          : xasprintf("%s %s for %s, from the next call on", c->word,
+                                      c->what == ROUTE_MODEL ? "as sent" : "auto", words);
+    out_text(line, strlen(line));
+    putchar('\n');
+    free(line);
+    free(words);
+    return 0;
+}
+
+static int run_switch(struct cli *c, enum route_setting what, struct err *e)
+{
+    const char *name = c->args.word_count ? c->args.words[0] : NULL;
+    bool clears = args_has(&c->args, "clear");
+    struct change change = {.what = what, .word = what == ROUTE_MODEL ? "model" : "provider", .glob = args_get(&c->args, "for")};
+    const char *session = args_get(&c->args, "session");
+    if (name && clears)
+        return cli_usage(e, "either a %s or --clear, not both", change.word);
+    if ((name && name_check(change.word, name, e) != 0) || (change.glob && name_check("model glob", change.glob, e) != 0))
+        return CLI_USAGE;
+    struct db *db = db_open(c->settings.log_path, name || clears ? DB_WRITE : DB_READ, e);
+    if (!db)
+        return CLI_FAILED;
+    char *full = name && what == ROUTE_MODEL ? full_model_name(name) : xstrdup(name);
+    change.value = full;
+    int r = session ? session_resolve(db, session, &change.session_id, e) : 0;
+    if (r == 0)
+        r = name || clears ? apply(db, &change, c->settings.log_path, e) : show(db, &change, e);
+    free(full);
+    free(change.session_id);
+    db_close(db);
+    return r == 0 ? CLI_DONE : CLI_FAILED;
+}
+
+static int model(struct cli *c, struct err *e)
+{
+    return run_switch(c, ROUTE_MODEL, e);
+}
+
+static int provider(struct cli *c, struct err *e)
+{
+    return run_switch(c, ROUTE_PROVIDER, e);
+}
+
+const struct command command_model = {
+    .name = "model",
+    .summary = "show, switch or clear the model, for all or one session",
+    .synopsis = "[NAME|--clear] [--session ID] [--for GLOB]",
+    .text = "The switch holds from the very next call. Without a name: what is in force.\n"
+            "A name replaces, and --clear removes, every model setting of exactly that scope.",
+    .example = "spantop model claude-sonnet-5-5\nspantop model claude-haiku-5-5 --for 'claude-sonnet-*'\nspantop model --clear",
+    .options = options,
+    .max_words = 1,
+    .run = model,
+};
+
+const struct command command_provider = {
+    .name = "provider",
+    .summary = "show, pin or unpin the provider",
+    .synopsis = "[NAME|--clear] [--session ID] [--for GLOB]",
+    .text = "The pin holds from the very next call, as the header X-Respan-Route-Provider.\n"
+            "Without a name: what is in force. spantop models lists providers.",
+    .example = "spantop provider vertex_ai\nspantop provider --clear",
+    .options = options,
+    .max_words = 1,
+    .run = provider,
+};

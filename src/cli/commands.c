@@ -1,0 +1,167 @@
+#include "cli/command.h"
+
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/buf.h"
+#include "base/file.h"
+#include "base/text.h"
+#include "cli/values.h"
+
+const struct command *const commands[] = {
+    &command_serve, &command_stop,   &command_status, &command_run,   &command_env,
+    &command_model, &command_provider, &command_models, &command_routes, &command_route,
+    &command_calls, &command_show,   &command_stats,  &command_demo,  &command_sim,
+    NULL,
+};
+
+const struct command *command_find(const char *name)
+{
+    for (size_t i = 0; commands[i]; i++) {
+        if (strcmp(commands[i]->name, name) == 0)
+            return commands[i];
+    }
+    return NULL;
+}
+
+void command_refuse(const char *name, struct err *e)
+{
+    const struct command *near = NULL;
+    size_t best = SIZE_MAX;
+    size_t len = strlen(name);
+    for (size_t i = 0; commands[i]; i++) {
+        size_t distance = words_distance(name, commands[i]->name);
+        /* A beginning is as good as one slip: "stat" means status or stats. */
+        if (len >= 2 && strncmp(name, commands[i]->name, len) == 0)
+            distance = 1;
+        if (distance < best) {
+            best = distance;
+            near = commands[i];
+        }
+    }
+    size_t allowed = len <= 4 ? 1 : 2;
+    if (near && best <= allowed)
+        err_set(e, "there is no command \"%s\"; did you mean %s?", name, near->name);
+    else
+        err_set(e, "there is no command \"%s\"", name);
+}
+
+/* --- Help ------------------------------------------------------------------ */
+
+static void print_option(const struct option_spec *s)
+{
+    char head[64];
+    snprintf(head, sizeof head, "--%s%s%s", s->name, s->value ? " " : "", s->value ? s->value : "");
+    printf("  %-24s %s\n", head, s->help);
+}
+
+static void print_lines(const char *before, const char *lines)
+{
+    const char *pad = before;
+    while (*lines) {
+        int len = (int)strcspn(lines, "\n");
+        printf("%s%.*s\n", pad, len, lines);
+        lines += len + (lines[len] == '\n');
+    }
+}
+
+void command_print_help(const struct command *c)
+{
+    printf("spantop%s%s: %s\n\n", *c->name ? " " : "", c->name, c->summary);
+    char usage[64];
+    snprintf(usage, sizeof usage, "  spantop%s%s ", *c->name ? " " : "", c->name);
+    print_lines(usage, *c->synopsis ? c->synopsis : "[OPTIONS]");
+    if (*c->text) {
+        putchar('\n');
+        print_lines("", c->text);
+    }
+    if (c->options && c->options[0].name) {
+        putchar('\n');
+        for (const struct option_spec *s = c->options; s->name; s++) {
+            if (s->help)
+                print_option(s);
+        }
+    }
+    printf("\nExample:\n");
+    print_lines("  ", c->example);
+    printf("Common options: spantop help options\n");
+}
+
+void command_print_list(void)
+{
+    printf("spantop: a terminal monitoring gateway for Claude Code\n"
+           "  spantop %-12s start the gateway (or use the running one), open the dashboard\n", "");
+    for (size_t i = 0; commands[i]; i++)
+        printf("  spantop %-12s %s\n", commands[i]->name, commands[i]->summary);
+    printf("\n"
+           "spantop COMMAND --help tells more, spantop help options lists --listen, --log, …\n"
+           "Example: spantop in one terminal, spantop run claude in another\n");
+}
+
+void command_print_options(void)
+{
+    printf("Options of every command, before or after its own words:\n");
+    for (const struct option_spec *s = common_options; s->name; s++)
+        print_option(s);
+    printf("Each has an environment name (--key-file: SPANTOP_KEY_FILE) and a line in the config\n"
+           "file (key-file = …). Order: option, environment, config file, default.\n"
+           "Example: spantop serve --listen 127.0.0.1:5000 --log /tmp/try.db\n");
+}
+
+/* --- What commands share ----------------------------------------------------- */
+
+struct catalog *cli_catalog(void)
+{
+    struct err warning = {""};
+    char *cache_dir = file_xdg("CACHE"), *config_dir = file_xdg("CONFIG");
+    char *cache = file_join(cache_dir, "models.json"), *own = file_join(config_dir, "catalog.json");
+    struct catalog *c = catalog_load(cache, own, &warning);
+    if (warning.text[0])
+        cli_say("%s", warning.text);
+    free(cache);
+    free(own);
+    free(cache_dir);
+    free(config_dir);
+    return c;
+}
+
+void cli_say(const char *fmt, ...)
+{
+    struct buf raw, clean;
+    va_list args;
+    buf_init(&raw);
+    buf_init(&clean);
+    va_start(args, fmt);
+    buf_vprintf(&raw, fmt, args);
+    va_end(args);
+    text_clean(&clean, raw.data, raw.len, false, false);
+    fflush(stdout); /* so that the two come in order where both go to one place */
+    fprintf(stderr, "spantop: %s\n", clean.data);
+    buf_done(&raw);
+    buf_done(&clean);
+}
+
+int cli_usage(struct err *e, const char *fmt, ...)
+{
+    va_list args;
+    va_start(args, fmt);
+    vsnprintf(e->text, sizeof e->text, fmt, args);
+    va_end(args);
+    return CLI_USAGE;
+}
+
+void cli_command_line(const struct cli *c, const char *words, struct buf *out)
+{
+    const char *log = args_get(&c->args, "log");
+    char *here = strchr(c->program, '/') ? realpath(c->program, NULL) : NULL;
+    shell_word(out, here ? here : "spantop");
+    free(here);
+    if (log) {
+        buf_puts(out, " --log ");
+        shell_word(out, c->settings.log_path);
+    }
+    buf_printf(out, " %s", words);
+}

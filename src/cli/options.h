@@ -1,0 +1,52 @@
+/* The options every command knows, and where their values come from.
+ *
+ * One table serves the command line, --help, the environment (SPANTOP_KEY_FILE
+ * for --key-file) and the config file (`key-file = …`).  Order: option,
+ * environment, config file, default. */
+#ifndef SPANTOP_CLI_OPTIONS_H
+#define SPANTOP_CLI_OPTIONS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/attr.h"
+#include "base/err.h"
+#include "cli/args.h"
+
+#define LISTEN_DEFAULT "127.0.0.1:4777"
+#define UPSTREAM_DEFAULT "https://api.respan.ai/api/anthropic/"
+
+extern const struct option_spec common_options[];
+
+/* Owns its strings.  Paths are absolute: the gateway's child leaves the folder. */
+struct settings {
+    char *listen;
+    bool listen_is_given;    /* on the command line itself */
+    char *upstream;
+    bool upstream_is_given;
+    char *api_base;          /* NULL: derived from upstream */
+    char *log_path;
+    char *key_file;          /* NULL: none */
+    char *ca_file;           /* NULL: the system's */
+    char *config_path;       /* the file that was read; NULL: none */
+    bool color;
+    bool unicode;
+    bool keep_bodies;
+    int64_t max_log_bytes;   /* 0: no bound */
+    int keep_days;           /* 0: for ever */
+    int64_t body_max_bytes;  /* 0: default, as the three below */
+    int64_t queue_max_bytes;
+    int64_t upstream_idle_ms;
+    int64_t connect_timeout_ms;
+};
+
+NODISCARD int settings_load(struct settings *s, const struct args *a, struct err *e);
+void settings_done(struct settings *s);
+
+/* The Respan key: RESPAN_API_KEY, then the key file; NULL when there is none (0)
+ * or the file cannot be used (-1).  Caller wipes and frees it with key_free(). */
+NODISCARD int settings_key(const struct settings *s, char **key, struct err *e);
+void key_free(char *key);
+
+#endif

@@ -1,0 +1,25 @@
+/* --session, --agent and --for: for whom a switch or a route holds. */
+#ifndef SPANTOP_CLI_SCOPE_H
+#define SPANTOP_CLI_SCOPE_H
+
+#include "base/attr.h"
+#include "base/err.h"
+#include "cli/args.h"
+#include "log/db.h"
+#include "log/routes.h"
+
+/* The full id of a session named by id, a prefix of it, or its title; a name the
+ * log does not know is taken as an id that is yet to come, and said so on stderr.
+ * Caller frees. */
+NODISCARD int session_resolve(struct db *db, const char *name, char **session_id, struct err *e);
+
+/* --agent main|subagent|side, or any purpose of `calls`. */
+NODISCARD int scope_check_purpose(const char *purpose, struct err *e);
+
+/* In words: "every session", "session api-refactor, model opus-*".  Caller frees. */
+char *scope_words(const char *session_id, const char *purpose, const char *model_glob);
+
+/* A model or provider name that can go upstream: visible ASCII, not too long. */
+NODISCARD int name_check(const char *what, const char *name, struct err *e);
+
+#endif

@@ -1,0 +1,22 @@
+/* The dashboard as a command opens it: full screen on a terminal, plain lines
+ * elsewhere, with a way to start the gateway again. */
+#ifndef SPANTOP_CLI_SCREEN_H
+#define SPANTOP_CLI_SCREEN_H
+
+#include <stdbool.h>
+
+#include "base/attr.h"
+#include "base/err.h"
+#include "cli/start.h"
+#include "respan/catalog.h"
+
+struct screen {
+    struct start_options start; /* how the gateway was started, and would be again */
+    struct started gateway;
+};
+
+/* Until the user leaves. */
+NODISCARD int screen_run(struct screen *s, const struct catalog *catalog, const char *setup_lines, bool is_demo,
+                         struct err *e);
+
+#endif

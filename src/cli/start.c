@@ -1,0 +1,386 @@
+/* fork is safe here although threads may run (the demo's simulator): between
+ * fork and exec the child makes only async-signal-safe calls, and everything it
+ * needs was laid out before. */
+#include "cli/start.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+#ifdef __linux__
+#include <sys/prctl.h>
+#endif
+
+#include "base/buf.h"
+#include "base/clock.h"
+#include "base/file.h"
+#include "base/mem.h"
+
+#define READY_FD         3
+#define READY_LIMIT_MS   30000 /* a write-ahead log left by kill -9 takes up to 13 s to read */
+#define HEALTH_LIMIT_MS  2000
+#define DRAIN_LIMIT_MS   40000 /* the gateway itself gives calls in flight 30 s */
+#define ROUTES_LIMIT_MS  1000
+#define STEP_MS          10
+#define DIAG_FILE_MAX    ((off_t)1 << 20) /* diagnostics of the last runs; older ones go */
+#define ARGS_MAX         48
+
+extern char **environ;
+
+/* --- The child ------------------------------------------------------------- */
+
+struct launch {
+    char *file;              /* what to exec */
+    char *argv[ARGS_MAX];    /* owned from index 1 on */
+    size_t argc;
+    char **env;              /* the list is owned, its strings are not */
+    char *diag_path;
+    int diag_fd;
+    int null_fd;
+    int ready[2];
+    bool dies_with_parent;
+};
+
+static void add_arg(struct launch *l, const char *name, const char *value)
+{
+    if (!value || l->argc + 2 >= ARGS_MAX)
+        return;
+    l->argv[l->argc++] = xasprintf("--%s", name);
+    l->argv[l->argc++] = xstrdup(value);
+}
+
+static void add_number(struct launch *l, const char *name, int64_t n, const char *unit)
+{
+    char text[40];
+    if (n <= 0)
+        return;
+    snprintf(text, sizeof text, "%lld%s", (long long)n, unit);
+    add_arg(l, name, text);
+}
+
+static void lay_out_args(struct launch *l, const struct start_options *o)
+{
+    const struct settings *s = o->settings;
+    char fd[12];
+    snprintf(fd, sizeof fd, "%d", READY_FD);
+    l->argv[l->argc++] = xstrdup("spantop");
+    l->argv[l->argc++] = xstrdup("serve");
+    add_arg(l, "listen", s->listen);
+    add_arg(l, "upstream", o->demo_upstream ? o->demo_upstream : s->upstream);
+    add_arg(l, "log", s->log_path);
+    add_arg(l, "ready-fd", fd);
+    if (o->demo_upstream) {
+        add_arg(l, "config", "/dev/null");
+        return;
+    }
+    add_arg(l, "key-file", s->key_file);
+    add_arg(l, "ca-file", s->ca_file);
+    add_arg(l, "config", s->config_path);
+    add_number(l, "max-log-bytes", s->max_log_bytes, "");
+    add_number(l, "max-body-bytes", s->body_max_bytes, "");
+    add_number(l, "max-queue-bytes", s->queue_max_bytes, "");
+    add_number(l, "keep", s->keep_days, "d");
+    add_number(l, "idle-timeout", s->upstream_idle_ms, "ms");
+    add_number(l, "connect-timeout", s->connect_timeout_ms, "ms");
+    if (!s->keep_bodies)
+        l->argv[l->argc++] = xstrdup("--no-bodies");
+}
+
+static bool demo_drops(const char *variable)
+{
+    static const char *const names[] = {"SPANTOP_", "RESPAN_", "ANTHROPIC_"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        if (strncmp(variable, names[i], strlen(names[i])) == 0)
+            return strncmp(variable, "SPANTOP_CLOCK=", 14) != 0;
+    }
+    return false;
+}
+
+static void lay_out_environment(struct launch *l, bool is_demo)
+{
+    size_t count = 0, kept = 0;
+    while (environ[count])
+        count++;
+    static char demo_key[] = "RESPAN_API_KEY=demo-key"; /* the simulated Respan takes any */
+    l->env = xcalloc(count + 2, sizeof *l->env);
+    if (is_demo)
+        l->env[kept++] = demo_key;
+    for (size_t i = 0; i < count; i++) {
+        if (!is_demo || !demo_drops(environ[i]))
+            l->env[kept++] = environ[i];
+    }
+}
+
+/* The program file may have been replaced by a rebuild: then the running one. */
+static char *own_program(const char *argv0)
+{
+    char path[4096];
+    ssize_t n = readlink("/proc/self/exe", path, sizeof path - 1);
+    if (n <= 0)
+        return xstrdup(argv0);
+    path[n] = '\0';
+    return xstrdup(access(path, X_OK) == 0 ? path : "/proc/self/exe");
+}
+
+static int open_diag(struct launch *l, const char *log_path, struct err *e)
+{
+    char *dir = file_dir_of(log_path);
+    int r = file_make_dir(dir, e);
+    free(dir);
+    if (r != 0)
+        return -1;
+    l->diag_path = xasprintf("%s.diag", log_path);
+    l->diag_fd = open(l->diag_path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0600);
+    if (l->diag_fd < 0)
+        return err_set(e, "cannot write the gateway's diagnostics to %s: %s", l->diag_path, strerror(errno));
+    struct stat st;
+    if (fstat(l->diag_fd, &st) == 0 && st.st_size > DIAG_FILE_MAX && ftruncate(l->diag_fd, 0) != 0)
+        return err_set(e, "cannot empty %s: %s", l->diag_path, strerror(errno));
+    return 0;
+}
+
+static int lay_out(struct launch *l, const struct start_options *o, struct err *e)
+{
+    *l = (struct launch){.diag_fd = -1, .null_fd = -1, .ready = {-1, -1}, .dies_with_parent = o->demo_upstream != NULL};
+    if (open_diag(l, o->settings->log_path, e) != 0)
+        return -1;
+    l->null_fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+    if (l->null_fd < 0 || pipe2(l->ready, O_CLOEXEC) != 0)
+        return err_set(e, "cannot start the gateway: %s", strerror(errno));
+    l->file = own_program(o->program);
+    lay_out_args(l, o);
+    lay_out_environment(l, o->demo_upstream != NULL);
+    return 0;
+}
+
+static void close_fd(int *fd)
+{
+    if (*fd >= 0)
+        close(*fd);
+    *fd = -1;
+}
+
+static void clear_launch(struct launch *l)
+{
+    close_fd(&l->diag_fd);
+    close_fd(&l->null_fd);
+    close_fd(&l->ready[0]);
+    close_fd(&l->ready[1]);
+    for (size_t i = 0; i < l->argc; i++)
+        free(l->argv[i]);
+    free(l->env);
+    free(l->file);
+    free(l->diag_path);
+}
+
+/* In the child; does not return. */
+static void become_gateway(const struct launch *l, pid_t parent)
+{
+    setsid();
+#ifdef __linux__
+    if (l->dies_with_parent && (prctl(PR_SET_PDEATHSIG, SIGTERM) != 0 || getppid() != parent))
+        _exit(1);
+#else
+    (void)parent;
+#endif
+    sigset_t none;
+    sigemptyset(&none);
+    for (int s = 1; s < 32; s++)
+        signal(s, SIG_DFL);
+    sigprocmask(SIG_SETMASK, &none, NULL);
+    /* The ready pipe first moves out of the way of 0 to 3. */
+    int ready = fcntl(l->ready[1], F_DUPFD, 16), null = fcntl(l->null_fd, F_DUPFD, 16), diag = fcntl(l->diag_fd, F_DUPFD, 16);
+    if (dup2(null, 0) < 0 || dup2(diag, 1) < 0 || dup2(diag, 2) < 0 || dup2(ready, READY_FD) < 0 || chdir("/") != 0)
+        _exit(1);
+#ifdef CLOSE_RANGE_CLOEXEC
+    close_range(READY_FD + 1, ~0U, 0);
+#else
+    for (int fd = READY_FD + 1; fd < 1024; fd++)
+        close(fd);
+#endif
+    execve(l->file, l->argv, l->env);
+    _exit(1);
+}
+
+/* --- What it says ------------------------------------------------------------ */
+
+/* One line from fd before the limit: its length, 0 when it ended without, -1 too late. */
+static int read_line(int fd, char *line, size_t size, int limit_ms)
+{
+    int64_t end_us = clock_mono_us() + (int64_t)limit_ms * 1000;
+    size_t len = 0;
+    for (;;) {
+        int64_t left_ms = (end_us - clock_mono_us()) / 1000;
+        struct pollfd p = {.fd = fd, .events = POLLIN};
+        if (left_ms < 0 || (poll(&p, 1, (int)left_ms) == 0))
+            return -1;
+        ssize_t n = read(fd, line + len, size - 1 - len);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n > 0)
+            len += (size_t)n;
+        line[len] = '\0';
+        char *newline = strchr(line, '\n');
+        if (newline)
+            *newline = '\0';
+        if (newline || n <= 0 || len + 1 == size)
+            return (int)strlen(line);
+    }
+}
+
+static int await_ready(struct launch *l, pid_t pid, struct err *e)
+{
+    char line[ERR_TEXT_MAX + 16];
+    close_fd(&l->ready[1]);
+    int len = read_line(l->ready[0], line, sizeof line, READY_LIMIT_MS);
+    if (len > 0 && strncmp(line, "ok ", 3) == 0)
+        return 0;
+    if (len < 0)
+        kill(pid, SIGTERM);
+    waitpid(pid, NULL, 0);
+    if (len < 0)
+        return err_set(e, "the gateway did not come up within %d s; see %s", READY_LIMIT_MS / 1000, l->diag_path);
+    if (strncmp(line, "error ", 6) == 0)
+        return err_set(e, "%s", line + 6);
+    return err_set(e, "the gateway ended before it listened; see %s", l->diag_path);
+}
+
+static int launch_gateway(const struct start_options *o, pid_t *pid, struct err *e)
+{
+    struct launch l;
+    int r = -1;
+    if (lay_out(&l, o, e) != 0)
+        goto out;
+    fflush(NULL); /* or the child's copy would be written twice */
+    pid_t parent = getpid();
+    *pid = fork();
+    if (*pid == 0)
+        become_gateway(&l, parent);
+    if (*pid < 0) {
+        err_set(e, "cannot start the gateway: %s", strerror(errno));
+        goto out;
+    }
+    r = await_ready(&l, *pid, e);
+out:
+    clear_launch(&l);
+    return r;
+}
+
+/* --- Attaching ---------------------------------------------------------------- */
+
+static void sleep_ms(int ms)
+{
+    struct timespec t = {.tv_sec = ms / 1000, .tv_nsec = (long)(ms % 1000) * 1000000};
+    nanosleep(&t, NULL);
+}
+
+int gateway_verify(const struct peer *p, struct peer_health *h, struct err *e)
+{
+    if (peer_ask_health(p->address, HEALTH_LIMIT_MS, h, e) != 0)
+        return err_prefix(e, "the gateway of this log (pid %lld) does not answer", (long long)p->pid);
+    if (strcmp(h->instance, p->token) != 0)
+        return err_set(e, "what answers at %s is not this log's gateway (pid %lld); look at who listens there", p->address,
+                       (long long)p->pid);
+    return 0;
+}
+
+/* 0 attached, 1 none runs, -1. */
+static int attach(const struct start_options *o, struct started *s, struct err *e)
+{
+    const struct settings *settings = o->settings;
+    struct peer_health h;
+    int r = peer_find(settings->log_path, &s->peer, e);
+    if (r != 0)
+        return r;
+    if (gateway_verify(&s->peer, &h, e) != 0)
+        return -1;
+    bool any_port = strcmp(strrchr(settings->listen, ':'), ":0") == 0;
+    if (settings->listen_is_given && !any_port && strcmp(settings->listen, s->peer.address) != 0)
+        return err_set(e, "the gateway of %s already listens on %s, not on %s; spantop stop ends it, or leave --listen out",
+                       settings->log_path, s->peer.address, settings->listen);
+    if (settings->upstream_is_given && strcmp(settings->upstream, s->peer.upstream) != 0)
+        return err_set(e, "the running gateway goes to %s, not to %s; spantop stop ends it, or leave --upstream out",
+                       s->peer.upstream, settings->upstream);
+    s->is_ours = false;
+    return 0;
+}
+
+int gateway_start(const struct start_options *o, struct started *s, struct err *e)
+{
+    struct err other;
+    *s = (struct started){.pid = -1};
+    int r = attach(o, s, e);
+    if (r <= 0)
+        return r;
+    r = launch_gateway(o, &s->pid, e);
+    /* Two that start at the same moment: the second uses the first one's. */
+    if (r != 0 && attach(o, s, &other) == 0)
+        return 0;
+    if (r != 0)
+        return -1;
+    s->is_ours = true;
+    if (peer_find(o->settings->log_path, &s->peer, e) != 0)
+        return err_set(e, "the gateway ended right after it started; see %s.diag", o->settings->log_path);
+    return 0;
+}
+
+/* --- Ending -------------------------------------------------------------------- */
+
+static bool still_holds(const char *log_path, const struct peer *p)
+{
+    struct peer now;
+    struct err ignored;
+    int r = peer_find(log_path, &now, &ignored);
+    return r == 0 && strcmp(now.token, p->token) == 0;
+}
+
+int gateway_stop(const char *log_path, const struct peer *p, bool now, void (*progress)(int64_t in_flight), struct err *e)
+{
+    struct peer_health h;
+    if (gateway_verify(p, &h, e) != 0)
+        return -1;
+    if (kill((pid_t)p->pid, now ? SIGINT : SIGTERM) != 0)
+        return err_set(e, "cannot end the gateway (pid %lld): %s", (long long)p->pid, strerror(errno));
+    if (!now && h.in_flight > 0 && progress)
+        progress(h.in_flight);
+    int64_t end_us = clock_mono_us() + DRAIN_LIMIT_MS * 1000LL;
+    while (still_holds(log_path, p)) {
+        if (clock_mono_us() > end_us)
+            return err_set(e, "the gateway (pid %lld) has not ended after %d s; spantop stop --now ends it at once",
+                           (long long)p->pid, DRAIN_LIMIT_MS / 1000);
+        sleep_ms(STEP_MS);
+    }
+    waitpid((pid_t)p->pid, NULL, WNOHANG); /* ours, perhaps; else ECHILD */
+    return 0;
+}
+
+/* --- Switches -------------------------------------------------------------------- */
+
+int gateway_await_routes(const char *log_path, int64_t version, struct err *e)
+{
+    struct peer p;
+    struct peer_health h = {.routes_version = -1};
+    int64_t end_us = clock_mono_us() + ROUTES_LIMIT_MS * 1000;
+    int r = peer_find(log_path, &p, e);
+    if (r != 0)
+        return r;
+    for (;;) {
+        int left_ms = (int)((end_us - clock_mono_us()) / 1000);
+        if (left_ms <= 0)
+            break;
+        if (peer_ask_health(p.address, left_ms, &h, e) != 0)
+            return err_prefix(e, "written to the log, but the gateway does not answer");
+        if (strcmp(h.instance, p.token) == 0 && h.routes_version >= version)
+            return 0;
+        sleep_ms(STEP_MS);
+    }
+    return err_set(e, "written to %s, but the gateway at %s did not take it within a second (it knows version %lld, the log "
+                      "has %lld); see spantop status", log_path, p.address, (long long)h.routes_version, (long long)version);
+}

@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/text.h"
+
 static bool is_space(char c)
 {
     return c == ' ' || c == '\t' || c == '\n' || c == '\r';
@@ -291,11 +293,13 @@ static size_t put_escape(struct buf *out, const char *s, size_t len)
     if (s[0] == 'u')
         return 1 + put_unicode_escape(out, s + 1, len - 1);
     const char *at = s[0] ? strchr(from, s[0]) : NULL;
-    if (at)
+    if (at) {
         buf_putc(out, to[at - from]);
-    else
-        put_utf8(out, REPLACEMENT);
-    return 1;
+        return 1;
+    }
+    put_utf8(out, REPLACEMENT);
+    size_t whole = text_utf8_len(s, len); /* never half a character */
+    return whole ? whole : 1;
 }
 
 int json_text(const char *s, struct span v, struct buf *out)

@@ -134,6 +134,7 @@ static void test_escapes_resolve(void **state)
     expect_text("\"\\ud83d!\"", "\xEF\xBF\xBD!");
     expect_text("\"\\ude00\"", "\xEF\xBF\xBD");
     expect_text("\"\\u12\"", "\xEF\xBF\xBD" "12");
+    expect_text("\"\\\xC3\xA4!\"", "\xEF\xBF\xBD!"); /* no escape: the whole character goes */
 }
 
 static void test_numbers(void **state)

@@ -44,6 +44,7 @@ WARNINGS  += $(if $(filter true,$(CI)),-Werror)
 FLAGS_release := -O2 -D_FORTIFY_SOURCE=2 -fstack-protector-strong
 FLAGS_asan    := -O1 -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=undefined
 FLAGS_tsan    := -O1 -fno-omit-frame-pointer -fsanitize=thread
+FLAGS_fuzz    := -O1 -fno-omit-frame-pointer -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=undefined
 FLAGS_cov     := -O0 --coverage -fprofile-update=atomic
 
 # Asked once, and only when something is compiled: `make deps` must work on a
@@ -179,6 +180,29 @@ coverage-run:
 	-@$(RUN_TESTS) unit e2e ui
 	@tests/tools/coverage $(OUT)
 
+# ---- Fuzzers: tests/fuzz/LAYER/fuzz_X.c, clang's libFuzzer ----------------------
+# make fuzz              each one for FUZZ_SECONDS; what they find new stays in build/
+# make fuzz FUZZ=sse     one of them
+FUZZ          ?= *
+FUZZ_SECONDS  ?= 30
+FUZZ_SOURCES  := $(sort $(wildcard $(LAYERS:%=tests/fuzz/%/fuzz_$(FUZZ).c)))
+FUZZ_PROGRAMS := $(patsubst tests/fuzz/%.c,$(OUT)/fuzz/%,$(FUZZ_SOURCES))
+
+define fuzz_rule
+$(OUT)/fuzz/$(1)/%: $(OUT)/tests/fuzz/$(1)/%.o $(call archives,$(1))
+	@mkdir -p $$(@D)
+	@echo "  LINK  $$@"
+	@$$(CC) $$(LDFLAGS_ALL) -fsanitize=fuzzer -o $$@.new $$^ $$(PKG_LIBS) && mv -f $$@.new $$@
+endef
+$(foreach layer,$(LAYERS),$(eval $(call fuzz_rule,$(layer))))
+
+.PHONY: fuzz fuzz-run
+fuzz:
+	@$(MAKE) --no-print-directory $(JOBS) FLAVOUR=fuzz CC=clang fuzz-run
+
+fuzz-run: $(FUZZ_PROGRAMS)
+	@tests/tools/fuzz $(FUZZ_SECONDS) $^
+
 # ---- A machine with nothing but make, a compiler and apt -----------------------
 .PHONY: deps test-deps run
 deps:
@@ -215,6 +239,7 @@ help:
 	@echo "make ui-test      tests of the screens make client-test  tests with the real Claude Code"
 	@echo "make asan-test    unit, e2e and ui tests under AddressSanitizer and UBSan"
 	@echo "make tsan-test    the same under ThreadSanitizer"
+	@echo "make fuzz         the fuzzers, FUZZ_SECONDS=$(FUZZ_SECONDS) each (clang)"
 	@echo "make coverage     which lines the unit, e2e and ui tests run"
 	@echo "make layers       check that each layer includes only what lies above it"
 	@echo "make deps         install what building needs"

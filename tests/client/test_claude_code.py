@@ -74,7 +74,7 @@ def test_overloaded_upstream_is_asked_again_by_the_client(claude, gateway):
 
 
 def test_cut_stream_is_seen_as_cut_and_recovered(claude, gateway, sim):
-    answer = claude.run("[[sim fault mid_event reset]] [[sim text whole at last]]")
+    answer = claude.run("[[sim fault mid_event close]] [[sim text whole at last]]")
     assert answer["result"] == "whole at last"
     cut, good = rows_of(gateway, 2)
     assert (cut["state"], cut["error_type"]) == ("error", "upstream_cut")

@@ -9,7 +9,7 @@ static const struct {
     const char *name;
     enum shell shell;
 } shells[] = {
-    {"bash", SHELL_POSIX}, {"zsh", SHELL_POSIX}, {"fish", SHELL_FISH}, {"powershell", SHELL_POWERSHELL},
+    {"bash", SHELL_POSIX}, {"zsh", SHELL_POSIX},       {"fish", SHELL_FISH}, {"powershell", SHELL_POWERSHELL},
     {"sh", SHELL_POSIX},   {"pwsh", SHELL_POWERSHELL},
 };
 

@@ -26,8 +26,8 @@ static const struct option_spec options[] = {
 struct listing {
     struct db *db;
     struct call_query query;
-    int64_t wanted;      /* INT64_MAX: all */
-    int64_t *starts;     /* after_id of each page, newest page first */
+    int64_t wanted;  /* INT64_MAX: all */
+    int64_t *starts; /* after_id of each page, newest page first */
     size_t page_count;
     size_t oldest_count; /* rows to show of the last page found */
     struct call_page newest;

@@ -121,8 +121,9 @@ static void finish(struct demo *d)
 static int show(struct demo *d, struct err *e)
 {
     struct catalog *catalog = cli_catalog();
-    char *lines = xasprintf("export ANTHROPIC_BASE_URL=http://%s/api/anthropic/ ANTHROPIC_API_KEY=%s ANTHROPIC_AUTH_TOKEN=\nclaude",
-                            d->settings.listen, DEMO_KEY);
+    char *lines = xasprintf(
+        "export ANTHROPIC_BASE_URL=http://%s/api/anthropic/ ANTHROPIC_API_KEY=%s ANTHROPIC_AUTH_TOKEN=\nclaude",
+        d->settings.listen, DEMO_KEY);
     int r = screen_run(&d->screen, catalog, lines, true, e);
     free(lines);
     catalog_free(catalog);

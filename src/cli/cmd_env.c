@@ -37,17 +37,14 @@ static int put_direct_lines(struct buf *out, enum shell shell, const struct sett
 
 static void put_hint(const struct cli *c, struct buf *out, enum shell shell, bool is_direct)
 {
-    struct buf line;
-    buf_init(&line);
-    cli_command_line(c, shell == SHELL_FISH         ? is_direct ? "env --shell fish --direct" : "env --shell fish"
-                        : shell == SHELL_POWERSHELL ? is_direct ? "env --shell powershell --direct" : "env --shell powershell"
-                        : is_direct                 ? "env --direct"
-                                                    : "env", &line);
-    buf_puts(out, "# Put these into this shell, then start claude in it:\n");
-    buf_printf(out, shell == SHELL_FISH         ? "#   %s | source\n"
-                    : shell == SHELL_POWERSHELL ? "#   %s | Out-String | Invoke-Expression\n"
-                                                : "#   eval \"$(%s)\"\n", line.data);
-    buf_done(&line);
+    static const char *const words[] = {
+        [SHELL_POSIX] = "env", [SHELL_FISH] = "env --shell fish", [SHELL_POWERSHELL] = "env --shell powershell"};
+    static const char *const around[][2] = {[SHELL_POSIX] = {"eval \"$(", ")\""},
+                                            [SHELL_FISH] = {"", " | source"},
+                                            [SHELL_POWERSHELL] = {"", " | Out-String | Invoke-Expression"}};
+    buf_printf(out, "# Put these into this shell, then start claude in it:\n#   %s", around[shell][0]);
+    cli_command_line(c, words[shell], out);
+    buf_printf(out, "%s%s\n", is_direct ? " --direct" : "", around[shell][1]);
 }
 
 static int env(struct cli *c, struct err *e)

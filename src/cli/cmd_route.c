@@ -40,9 +40,8 @@ static const struct option_spec routes_options[] = {
 static void print_routes(const struct route_set *set, bool all)
 {
     static const struct table_column columns[] = {
-        {.title = "ID", .right = true},      {.title = "ON"},
-        {.title = "FOR", .shrinks = true},   {.title = "MODEL", .shrinks = true},
-        {.title = "PROVIDER"},               {.title = "PARAMS", .shrinks = true},
+        {.title = "ID", .right = true},      {.title = "ON"},       {.title = "FOR", .shrinks = true},
+        {.title = "MODEL", .shrinks = true}, {.title = "PROVIDER"}, {.title = "PARAMS", .shrinks = true},
         {.title = "NOTE", .shrinks = true},
     };
     struct table t;
@@ -152,7 +151,8 @@ static int take_params(const struct args *a, struct route *r, struct err *e)
     if (fallback && *fallback) {
         struct buf json;
         buf_init(&json);
-        int bad = fallback_json(fallback, &json, e) != 0 || merge_params(&r->params_json, buf_take(&json, NULL), e) != 0;
+        int bad =
+            fallback_json(fallback, &json, e) != 0 || merge_params(&r->params_json, buf_take(&json, NULL), e) != 0;
         buf_done(&json);
         if (bad)
             return -1;

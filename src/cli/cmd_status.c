@@ -77,13 +77,14 @@ static void print_running(const struct state *st)
     const struct peer_health *h = &st->health;
     out_time(since, h->started_at, true);
     text_ms(age, clock_wall_ms() - h->started_at);
-    snprintf(line, sizeof line, "running at %s (pid %lld, version %s)", st->peer.address, (long long)st->peer.pid, h->version);
+    snprintf(line, sizeof line, "running at %s (pid %lld, version %s)", st->peer.address, (long long)st->peer.pid,
+             h->version);
     print_line("gateway", line);
     print_line("upstream", st->peer.upstream);
     snprintf(line, sizeof line, "%s, for %s", since, age);
     print_line("since", line);
-    snprintf(line, sizeof line, "%lld in flight, %lld in all, %lld refused", (long long)h->in_flight, (long long)h->calls,
-             (long long)h->refused);
+    snprintf(line, sizeof line, "%lld in flight, %lld in all, %lld refused", (long long)h->in_flight,
+             (long long)h->calls, (long long)h->refused);
     print_line("calls", line);
     snprintf(line, sizeof line, "%lld", (long long)h->dropped);
     print_line("dropped", line);

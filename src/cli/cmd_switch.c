@@ -119,11 +119,13 @@ static int run_switch(struct cli *c, enum route_setting what, struct err *e)
 {
     const char *name = c->args.word_count ? c->args.words[0] : NULL;
     bool clears = args_has(&c->args, "clear");
-    struct change change = {.what = what, .word = what == ROUTE_MODEL ? "model" : "provider", .glob = args_get(&c->args, "for")};
+    struct change change = {
+        .what = what, .word = what == ROUTE_MODEL ? "model" : "provider", .glob = args_get(&c->args, "for")};
     const char *session = args_get(&c->args, "session");
     if (name && clears)
         return cli_usage(e, "either a %s or --clear, not both", change.word);
-    if ((name && name_check(change.word, name, e) != 0) || (change.glob && name_check("model glob", change.glob, e) != 0))
+    if ((name && name_check(change.word, name, e) != 0) ||
+        (change.glob && name_check("model glob", change.glob, e) != 0))
         return CLI_USAGE;
     struct db *db = db_open(c->settings.log_path, name || clears ? DB_WRITE : DB_READ, e);
     if (!db)
@@ -155,7 +157,9 @@ const struct command command_model = {
     .synopsis = "[NAME|--clear] [--session ID] [--for GLOB]",
     .text = "The switch holds from the very next call. Without a name: what is in force.\n"
             "A name replaces, and --clear removes, every model setting of exactly that scope.",
-    .example = "spantop model claude-sonnet-5-5\nspantop model claude-haiku-5-5 --for 'claude-sonnet-*'\nspantop model --clear",
+    .example = "spantop model claude-sonnet-5-5\n"
+               "spantop model claude-haiku-5-5 --for 'claude-sonnet-*'\n"
+               "spantop model --clear",
     .options = options,
     .max_words = 1,
     .run = model,

@@ -12,10 +12,9 @@
 #include "cli/values.h"
 
 const struct command *const commands[] = {
-    &command_serve, &command_stop,   &command_status, &command_run,   &command_env,
-    &command_model, &command_provider, &command_models, &command_routes, &command_route,
-    &command_calls, &command_show,   &command_stats,  &command_demo,  &command_sim,
-    NULL,
+    &command_serve,    &command_stop,   &command_status, &command_run,   &command_env,   &command_model,
+    &command_provider, &command_models, &command_routes, &command_route, &command_calls, &command_show,
+    &command_stats,    &command_demo,   &command_sim,    NULL,
 };
 
 const struct command *command_find(const char *name)
@@ -93,7 +92,8 @@ void command_print_help(const struct command *c)
 void command_print_list(void)
 {
     printf("spantop: a terminal monitoring gateway for Claude Code\n"
-           "  spantop %-12s start the gateway (or use the running one), open the dashboard\n", "");
+           "  spantop %-12s start the gateway (or use the running one), open the dashboard\n",
+           "");
     for (size_t i = 0; commands[i]; i++)
         printf("  spantop %-12s %s\n", commands[i]->name, commands[i]->summary);
     printf("\n"

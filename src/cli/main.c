@@ -40,7 +40,8 @@ static int check_words(const struct cli *c, struct err *e)
 {
     const struct command *command = c->command;
     if (c->args.word_count > command->max_words)
-        return cli_usage(e, "\"%s\" is one word too many for spantop %s", c->args.words[command->max_words], command->name);
+        return cli_usage(e, "\"%s\" is one word too many for spantop %s", c->args.words[command->max_words],
+                         command->name);
     if (c->args.word_count < command->min_words)
         return cli_usage(e, "spantop %s needs %s: spantop %s %s", command->name,
                          command->min_words == 1 ? "a word more" : "more words", command->name, command->synopsis);

@@ -214,7 +214,9 @@ static bool ends_with(const char *s, const char *end)
 
 static int check_url(const char *what, const char *url, struct err *e)
 {
-    const char *host = strncasecmp(url, "https://", 8) == 0 ? url + 8 : strncasecmp(url, "http://", 7) == 0 ? url + 7 : NULL;
+    const char *host = strncasecmp(url, "https://", 8) == 0  ? url + 8
+                       : strncasecmp(url, "http://", 7) == 0 ? url + 7
+                                                             : NULL;
     bool bad = !host || !*host || *host == '/';
     for (const char *p = url; !bad && *p; p++)
         bad = (unsigned char)*p <= ' ' || *p == 0x7f || *p == '?' || *p == '#';
@@ -336,8 +338,8 @@ static int check_key(const char *key, const char *where, struct err *e)
         return err_set(e, "%s is empty; put the Respan key into it", where);
     for (const char *p = key; *p; p++) {
         if ((unsigned char)*p <= ' ' || (unsigned char)*p >= 0x7f)
-            return err_set(e, "%s holds a space, a line break or a character no key has; put the bare Respan key into it",
-                           where);
+            return err_set(
+                e, "%s holds a space, a line break or a character no key has; put the bare Respan key into it", where);
     }
     return 0;
 }

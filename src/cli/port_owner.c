@@ -129,7 +129,9 @@ int port_check_free(const char *address, struct err *e)
     struct peer_health h;
     struct err ignored;
     if (peer_ask_health(address, 500, &h, &ignored) == 0)
-        return err_set(e, "cannot listen on %s: a spantop gateway of another log has it, %s; end it with spantop stop and "
-                          "its --log, or take another port with --listen", address, who);
+        return err_set(e,
+                       "cannot listen on %s: a spantop gateway of another log has it, %s; end it with spantop stop and "
+                       "its --log, or take another port with --listen",
+                       address, who);
     return err_set(e, "cannot listen on %s: %s has the port; end it, or take another port with --listen", address, who);
 }

@@ -23,24 +23,24 @@
 #include "base/file.h"
 #include "base/mem.h"
 
-#define READY_FD         3
-#define READY_LIMIT_MS   30000 /* a write-ahead log left by kill -9 takes up to 13 s to read */
-#define HEALTH_LIMIT_MS  2000
-#define DRAIN_LIMIT_MS   40000 /* the gateway itself gives calls in flight 30 s */
-#define ROUTES_LIMIT_MS  1000
-#define STEP_MS          10
-#define DIAG_FILE_MAX    ((off_t)1 << 20) /* diagnostics of the last runs; older ones go */
-#define ARGS_MAX         48
+#define READY_FD        3
+#define READY_LIMIT_MS  30000 /* a write-ahead log left by kill -9 takes up to 13 s to read */
+#define HEALTH_LIMIT_MS 2000
+#define DRAIN_LIMIT_MS  40000 /* the gateway itself gives calls in flight 30 s */
+#define ROUTES_LIMIT_MS 1000
+#define STEP_MS         10
+#define DIAG_FILE_MAX   ((off_t)1 << 20) /* diagnostics of the last runs; older ones go */
+#define ARGS_MAX        48
 
 extern char **environ;
 
 /* --- The child ------------------------------------------------------------- */
 
 struct launch {
-    char *file;              /* what to exec */
-    char *argv[ARGS_MAX];    /* owned from index 1 on */
+    char *file;           /* what to exec */
+    char *argv[ARGS_MAX]; /* owned from index 1 on */
     size_t argc;
-    char **env;              /* the list is owned, its strings are not */
+    char **env; /* the list is owned, its strings are not */
     char *diag_path;
     int diag_fd;
     int null_fd;
@@ -196,7 +196,8 @@ static void become_gateway(const struct launch *l, pid_t parent)
         signal(s, SIG_DFL);
     sigprocmask(SIG_SETMASK, &none, NULL);
     /* The ready pipe first moves out of the way of 0 to 3. */
-    int ready = fcntl(l->ready[1], F_DUPFD, 16), null = fcntl(l->null_fd, F_DUPFD, 16), diag = fcntl(l->diag_fd, F_DUPFD, 16);
+    int ready = fcntl(l->ready[1], F_DUPFD, 16), null = fcntl(l->null_fd, F_DUPFD, 16),
+        diag = fcntl(l->diag_fd, F_DUPFD, 16);
     if (dup2(null, 0) < 0 || dup2(diag, 1) < 0 || dup2(diag, 2) < 0 || dup2(ready, READY_FD) < 0 || chdir("/") != 0)
         _exit(1);
 #ifdef CLOSE_RANGE_CLOEXEC
@@ -286,8 +287,8 @@ int gateway_verify(const struct peer *p, struct peer_health *h, struct err *e)
     if (peer_ask_health(p->address, HEALTH_LIMIT_MS, h, e) != 0)
         return err_prefix(e, "the gateway of this log (pid %lld) does not answer", (long long)p->pid);
     if (strcmp(h->instance, p->token) != 0)
-        return err_set(e, "what answers at %s is not this log's gateway (pid %lld); look at who listens there", p->address,
-                       (long long)p->pid);
+        return err_set(e, "what answers at %s is not this log's gateway (pid %lld); look at who listens there",
+                       p->address, (long long)p->pid);
     return 0;
 }
 
@@ -303,8 +304,9 @@ static int attach(const struct start_options *o, struct started *s, struct err *
         return -1;
     bool any_port = strcmp(strrchr(settings->listen, ':'), ":0") == 0;
     if (settings->listen_is_given && !any_port && strcmp(settings->listen, s->peer.address) != 0)
-        return err_set(e, "the gateway of %s already listens on %s, not on %s; spantop stop ends it, or leave --listen out",
-                       settings->log_path, s->peer.address, settings->listen);
+        return err_set(
+            e, "the gateway of %s already listens on %s, not on %s; spantop stop ends it, or leave --listen out",
+            settings->log_path, s->peer.address, settings->listen);
     if (settings->upstream_is_given && strcmp(settings->upstream, s->peer.upstream) != 0)
         return err_set(e, "the running gateway goes to %s, not to %s; spantop stop ends it, or leave --upstream out",
                        s->peer.upstream, settings->upstream);
@@ -341,7 +343,8 @@ static bool still_holds(const char *log_path, const struct peer *p)
     return r == 0 && strcmp(now.token, p->token) == 0;
 }
 
-int gateway_stop(const char *log_path, const struct peer *p, bool now, void (*progress)(int64_t in_flight), struct err *e)
+int gateway_stop(const char *log_path, const struct peer *p, bool now, void (*progress)(int64_t in_flight),
+                 struct err *e)
 {
     struct peer_health h;
     if (gateway_verify(p, &h, e) != 0)
@@ -381,6 +384,9 @@ int gateway_await_routes(const char *log_path, int64_t version, struct err *e)
             return 0;
         sleep_ms(STEP_MS);
     }
-    return err_set(e, "written to %s, but the gateway at %s did not take it within a second (it knows version %lld, the log "
-                      "has %lld); see spantop status", log_path, p.address, (long long)h.routes_version, (long long)version);
+    return err_set(
+        e,
+        "written to %s, but the gateway at %s did not take it within a second (it knows version %lld, the log "
+        "has %lld); see spantop status",
+        log_path, p.address, (long long)h.routes_version, (long long)version);
 }

@@ -1,6 +1,5 @@
 #include "cli/values.h"
 
-#include <ctype.h>
 #include <errno.h>
 #include <math.h>
 #include <stdlib.h>
@@ -57,9 +56,10 @@ int value_bool(const char *what, const char *text, bool *b, struct err *e)
 /* NUMBER[UNIT] with a fraction allowed; -1 when it is none or does not fit. */
 static int number_with_unit(const char *text, const struct unit *units, int64_t default_factor, int64_t *n)
 {
-    char *end;
-    double v = strtod(text, &end);
-    if (end == text || !isfinite(v) || v < 0 || !isdigit((unsigned char)text[0]))
+    const char *end = text + strspn(text, "0123456789."); /* not what else strtod knows */
+    char *read_to;
+    double v = strtod(text, &read_to);
+    if (end == text || read_to != end || !isfinite(v))
         return -1;
     while (*end == ' ')
         end++;
@@ -77,9 +77,9 @@ static int number_with_unit(const char *text, const struct unit *units, int64_t 
 int value_size(const char *what, const char *text, int64_t *bytes, struct err *e)
 {
     static const struct unit units[] = {
-        {"B", 1},         {"K", 1 << 10},   {"KB", 1 << 10},          {"KiB", 1 << 10},
-        {"M", 1 << 20},   {"MB", 1 << 20},  {"MiB", 1 << 20},         {"G", 1 << 30},
-        {"GB", 1 << 30},  {"GiB", 1 << 30}, {"T", (int64_t)1 << 40},  {"TB", (int64_t)1 << 40},
+        {"B", 1},        {"K", 1 << 10},   {"KB", 1 << 10},         {"KiB", 1 << 10},
+        {"M", 1 << 20},  {"MB", 1 << 20},  {"MiB", 1 << 20},        {"G", 1 << 30},
+        {"GB", 1 << 30}, {"GiB", 1 << 30}, {"T", (int64_t)1 << 40}, {"TB", (int64_t)1 << 40},
         {NULL, 0},
     };
     if (number_with_unit(text, units, 1, bytes) != 0)
@@ -105,7 +105,8 @@ int value_address(const char *what, const char *text, struct err *e)
     bool bracketed = colon && colon > text && text[0] == '[' && colon[-1] == ']';
     bool plain = colon && colon > text && !memchr(text, ':', (size_t)(colon - text));
     if ((!bracketed && !plain) || value_int(what, colon + 1, 0, 65535, &port, &ignored) != 0)
-        return err_set(e, "%s needs an address and a port, such as 127.0.0.1:4777 or [::1]:4777, not \"%s\"", what, text);
+        return err_set(e, "%s needs an address and a port, such as 127.0.0.1:4777 or [::1]:4777, not \"%s\"", what,
+                       text);
     return 0;
 }
 

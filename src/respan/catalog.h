@@ -1,7 +1,8 @@
 /* Models: names, prices by day, limits, what parameters they take.
  *
- * Three sources, later ones win by model: the built-in data/catalog.json
- * (dated), a cache fetched from Respan's model list, the user's own file.
+ * Three sources: the built-in data/catalog.json (dated), a cache fetched from
+ * Respan's model list (its answer as it came), the user's own file (laid out as
+ * data/catalog.json).  What a later one says of a model wins, field by field.
  * A model that no source knows has no price; it never gets another's.
  * Thread: a loaded catalog is read-only and may be shared. */
 #ifndef SPANTOP_RESPAN_CATALOG_H
@@ -31,6 +32,7 @@ struct price {
     int64_t cache_read;
     int64_t cache_write_5m;
     int64_t cache_write_1h;
+    int64_t web_search;      /* micro-dollars a search */
 };
 
 struct model {
@@ -43,7 +45,10 @@ struct model {
     int64_t max_output_tokens;
     enum thinking_kind thinking;
     int takes_effort;        /* 1 yes, 0 no, -1 unknown */
-    const char *source;      /* "built-in", "respan", "user" */
+    char **effort_levels;    /* NULL-terminated; NULL: any, as far as known */
+    int takes_structured;    /* output_config.format: 1 yes, 0 no, -1 unknown */
+    char **aliases;          /* NULL-terminated; other exact names */
+    const char *source;      /* the last one that said anything: "built-in", "respan", "user" */
 };
 
 struct catalog;
@@ -57,14 +62,17 @@ const struct model *catalog_at(const struct catalog *c, size_t i);
 /* The date of the built-in data, YYYY-MM-DD. */
 const char *catalog_date(const struct catalog *c);
 /* Exact name, alias, or with a provider in front and version marks
- * (vertex_ai/claude-sonnet-4-5@20250929); NULL when unknown. Never by likeness. */
+ * (vertex_ai/claude-sonnet-4-5@20250929, bedrock/us.anthropic.NAME-v1:0,
+ * NAME[1m]); NULL when unknown. Never by likeness. */
 const struct model *catalog_find(const struct catalog *c, const char *name);
+/* The price in force on that day (YYYYMMDD); NULL when none is known. */
 const struct price *model_price_on(const struct model *m, int day);
 /* The pins a user may choose: slugs in a sensible order, NULL-terminated. */
 const char *const *catalog_providers(const struct catalog *c);
 
 /* Cost of one answer in micro-dollars, rounded half up once; -1 when the model,
- * the price or a needed count is unknown. */
+ * the price of a class that was used, or the tokens in or out are unknown.  Cache
+ * and search counts that no answer named cost nothing. */
 int64_t catalog_cost_microusd(const struct catalog *c, const char *model, int day, const struct usage *u);
 
 #endif

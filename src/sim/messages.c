@@ -203,6 +203,8 @@ static void set_figures(const struct call *k, struct ledger_row *row, const stru
     row->told_nanousd = model_cost_nanousd(k->model, &row->told.in, row->told.out);
 }
 
+static bool is_streamed(const struct call *k) { return k->ask.stream && !(k->fault && k->fault->kind == FAULT_PLAIN_JSON); }
+
 static const char *state_of(const struct reply *r, enum reply_result result)
 {
     if (result == REPLY_GONE)
@@ -231,7 +233,7 @@ static void close_row(struct call *k, const struct reply *r, enum reply_result r
         copy_text(row->error_message, sizeof(row->error_message), error ? error : "");
         if (k->has_answer && r->status < 400) {
             copy_text(row->stop_reason, sizeof(row->stop_reason), k->answer.stop_reason ? k->answer.stop_reason : "");
-            set_figures(k, row, r, !k->ask.stream && result == REPLY_DONE);
+            set_figures(k, row, r, result == REPLY_DONE && !is_streamed(k));
         }
         if (!k->is_closed)
             ledger_close(k->s->ledger, row);
@@ -309,7 +311,7 @@ static int64_t first_wait_ms(struct call *k)
 static enum reply_result send_answer(struct call *k, struct reply *r)
 {
     char *id = make_message_id(&k->rng, "msg", k->provider_served);
-    bool as_stream = k->ask.stream && !(k->fault && k->fault->kind == FAULT_PLAIN_JSON);
+    bool as_stream = is_streamed(k);
     struct event_list events;
     enum reply_result result;
     int64_t wait_ms = first_wait_ms(k);

@@ -1,0 +1,405 @@
+#include "ui/app.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "ui/glyph.h"
+
+#define NOTICE_US (6 * 1000 * 1000)
+#define SECOND_US (1000 * 1000)
+#define COLS_MIN  60 /* below that, or below ROWS_MIN, everything is one line */
+#define ROWS_MIN  8
+
+void app_init(struct app *a, const struct dashboard_options *o, struct db *db)
+{
+    memset(a, 0, sizeof(*a));
+    a->o = o;
+    a->db = db;
+    a->session_list.selected = a->group_list.selected = LIST_NONE;
+    a->filter_count = -1;
+    a->is_view_stale = true;
+    snapshot_init(&a->data);
+    feed_init(&a->feed);
+    snapshot_check_gateway(&a->data, o->log_path);
+    snapshot_refresh(&a->data, db, true);
+    struct err e = {""};
+    if (feed_follow(&a->feed, db, &e) < 0)
+        a->data.problem = e;
+    a->second_us = clock_mono_us();
+}
+
+void app_done(struct app *a)
+{
+    inspect_close(&a->inspect);
+    feed_done(&a->feed);
+    snapshot_done(&a->data);
+    session_page_done(&a->sessions);
+    group_page_done(&a->groups);
+    call_page_done(&a->breaks);
+}
+
+void app_notice(struct app *a, unsigned ink, const char *fmt, ...)
+{
+    va_list args;
+    va_start(args, fmt);
+    vsnprintf(a->notice, sizeof(a->notice), fmt, args);
+    va_end(args);
+    a->notice_ink = ink;
+    a->notice_until_us = clock_mono_us() + NOTICE_US;
+}
+
+unsigned app_place(const struct app *a)
+{
+    if (a->overlay)
+        return a->overlay;
+    return a->inspect.is_open ? (unsigned)PLACE_INSPECT : 1u << a->view;
+}
+
+bool app_is_moving(const struct app *a)
+{
+    return a->data.running > 0;
+}
+
+/* ---- Time ---------------------------------------------------------------- */
+
+bool app_tick(struct app *a)
+{
+    struct err e = {""};
+    bool was_watching = a->switch_deadline_us != 0;
+    bool changed = db_changed(a->db);
+    int64_t now = clock_mono_us();
+    bool is_second = now - a->second_us >= SECOND_US;
+    if (is_second) {
+        a->second_us = now;
+        snapshot_check_gateway(&a->data, a->o->log_path);
+    }
+    bool is_fresh = snapshot_refresh(&a->data, a->db, changed);
+    if (changed) {
+        if (feed_refresh(&a->feed, a->db, &e) < 0)
+            a->data.problem = e;
+        inspect_refresh(&a->inspect, a->db);
+        a->is_view_stale = true;
+    }
+    if (a->is_view_stale && now >= a->view_due_us) {
+        lists_load(a);
+        is_fresh = true;
+    }
+    switch_check(a);
+    return is_fresh || changed || is_second || was_watching;
+}
+
+/* ---- Keys ---------------------------------------------------------------- */
+
+static void say_if_failed(struct app *a, int rc, const struct err *e)
+{
+    if (rc < 0)
+        app_notice(a, INK_BAD, "%s", e->text);
+}
+
+static void set_view(struct app *a, enum view view)
+{
+    a->view = view;
+    a->is_view_stale = true;
+    a->view_due_us = 0;
+    lists_load(a);
+}
+
+static void open_inspect(struct app *a, int64_t id)
+{
+    struct err e = {""};
+    inspect_close(&a->inspect);
+    say_if_failed(a, inspect_open(&a->inspect, a->db, id, a->o->catalog, &e), &e);
+}
+
+/* Enter without a selected row means the newest one. */
+static void open_selected(struct app *a)
+{
+    const struct call *call = feed_selected(&a->feed);
+    if (!call)
+        call = feed_newest(&a->feed);
+    if (call)
+        open_inspect(a, call->id);
+}
+
+static void go_back(struct app *a)
+{
+    struct err e = {""};
+    if (a->inspect.is_open) {
+        inspect_close(&a->inspect);
+        return;
+    }
+    bool is_table = a->view == VIEW_LIVE || a->view == VIEW_CALLS;
+    if (is_table && a->feed.selected_id)
+        say_if_failed(a, feed_follow(&a->feed, a->db, &e), &e);
+    else if (is_table && a->filter_text[0])
+        filter_clear(a);
+    else if (is_table && a->feed.session_id) {
+        feed_set_session(&a->feed, NULL);
+        say_if_failed(a, feed_follow(&a->feed, a->db, &e), &e);
+        if (a->view == VIEW_CALLS)
+            set_view(a, VIEW_SESSIONS);
+    } else if (!is_table && lists_act(a, ACTION_BACK))
+        return;
+    else if (a->view != VIEW_LIVE)
+        set_view(a, VIEW_LIVE);
+    else
+        app_notice(a, INK_DIM, "Nothing to go back to.  Q leaves spantop; the gateway goes on.");
+}
+
+static void find_error(struct app *a, bool below)
+{
+    struct err e = {""};
+    int rc = feed_next_error(&a->feed, a->db, below, &e);
+    say_if_failed(a, rc, &e);
+    if (rc == 1)
+        app_notice(a, INK_DIM, a->feed.selected_id ? "No %s error." : "No error in the log.", below ? "further" : "earlier");
+}
+
+static void toggle_follow(struct app *a)
+{
+    struct err e = {""};
+    if (a->feed.selected_id)
+        say_if_failed(a, feed_follow(&a->feed, a->db, &e), &e);
+    else
+        say_if_failed(a, feed_move(&a->feed, a->db, 0, &e), &e);
+}
+
+static void restart(struct app *a)
+{
+    struct err e = {""};
+    if (a->data.is_gateway_up)
+        app_notice(a, INK_DIM, "The gateway runs; there is nothing to restart.");
+    else if (!a->o->restart_gateway)
+        app_notice(a, INK_WARN, "This dashboard cannot start a gateway; `spantop serve` does.");
+    else if (a->o->restart_gateway(a->o->arg, &e) < 0)
+        app_notice(a, INK_BAD, "%s", e.text);
+    else {
+        snapshot_check_gateway(&a->data, a->o->log_path);
+        app_notice(a, INK_GOOD, "The gateway runs again.");
+    }
+}
+
+static void copy(struct app *a)
+{
+    const struct call *call = feed_selected(&a->feed);
+    const struct session *s = a->view == VIEW_SESSIONS ? lists_selected_session(a) : NULL;
+    if (a->inspect.is_open)
+        inspect_copy(&a->inspect, a->copy_text, sizeof(a->copy_text));
+    else if (s)
+        snprintf(a->copy_text, sizeof(a->copy_text), "%s", s->session_id);
+    else if (call)
+        snprintf(a->copy_text, sizeof(a->copy_text), "%lld %s %s %s %s", (long long)call->id, call->request_id ? call->request_id : "-",
+                 call->session_id ? call->session_id : "-", call->model_sent ? call->model_sent : call->model_asked ? call->model_asked : "-",
+                 call->error_message ? call->error_message : "");
+    else {
+        app_notice(a, INK_DIM, "Select a row first; y copies it.");
+        return;
+    }
+    app_notice(a, INK_GOOD, a->inspect.is_open ? "Copied this tab." : s ? "Copied the session id." : "Copied the call's ids.");
+}
+
+static int move_by(enum action action, size_t rows)
+{
+    int page = rows > 1 ? (int)rows - 1 : 1;
+    switch (action) {
+    case ACTION_UP:
+        return -1;
+    case ACTION_DOWN:
+        return 1;
+    case ACTION_PAGE_UP:
+        return -page;
+    case ACTION_PAGE_DOWN:
+        return page;
+    default:
+        return 0;
+    }
+}
+
+/* Moving about in whatever is on top; false when the action is no movement. */
+static bool act_move(struct app *a, enum action action)
+{
+    struct err e = {""};
+    bool is_edge = action == ACTION_FIRST || action == ACTION_LAST;
+    if (!is_edge && move_by(action, 2) == 0)
+        return false;
+    if (a->inspect.is_open && is_edge)
+        inspect_edge(&a->inspect, action == ACTION_LAST);
+    else if (a->inspect.is_open)
+        inspect_move(&a->inspect, move_by(action, a->inspect.pager.rows));
+    else if (a->view != VIEW_LIVE && a->view != VIEW_CALLS)
+        lists_act(a, action);
+    else if (is_edge)
+        say_if_failed(a, feed_select_edge(&a->feed, a->db, action == ACTION_LAST, &e), &e);
+    else
+        say_if_failed(a, feed_move(&a->feed, a->db, move_by(action, a->feed.rows), &e), &e);
+    return true;
+}
+
+static void open_sorter(struct app *a)
+{
+    a->sort_cursor = (size_t)a->feed.sort;
+    a->overlay = PLACE_SORT;
+}
+
+static void act_open(struct app *a)
+{
+    if (a->inspect.is_open)
+        inspect_fold(&a->inspect);
+    else if (a->view == VIEW_LIVE || a->view == VIEW_CALLS)
+        open_selected(a);
+    else
+        lists_act(a, ACTION_OPEN);
+}
+
+static void act_elsewhere(struct app *a, enum action action)
+{
+    switch (action) {
+    case ACTION_MODEL:
+        switch_open(a, ROUTE_MODEL);
+        break;
+    case ACTION_PROVIDER:
+        switch_open(a, ROUTE_PROVIDER);
+        break;
+    case ACTION_UNDO:
+        switch_undo(a);
+        break;
+    case ACTION_FILTER:
+        filter_open(a);
+        break;
+    case ACTION_FILTER_INVERT:
+        filter_invert(a);
+        break;
+    case ACTION_SORT:
+        open_sorter(a);
+        break;
+    case ACTION_COPY:
+        copy(a);
+        break;
+    case ACTION_RESTART:
+        restart(a);
+        break;
+    default:
+        lists_act(a, action);
+        break;
+    }
+}
+
+static void act(struct app *a, enum action action)
+{
+    if (act_move(a, action))
+        return;
+    switch (action) {
+    case ACTION_VIEW_1:
+    case ACTION_VIEW_2:
+    case ACTION_VIEW_3:
+    case ACTION_VIEW_4:
+    case ACTION_VIEW_5:
+        set_view(a, (enum view)(action - ACTION_VIEW_1));
+        break;
+    case ACTION_OPEN:
+        act_open(a);
+        break;
+    case ACTION_BACK:
+        go_back(a);
+        break;
+    case ACTION_LEAVE:
+        a->wants_leave = true;
+        break;
+    case ACTION_REDRAW:
+        a->wants_redraw = true;
+        break;
+    case ACTION_LEFT:
+    case ACTION_RIGHT:
+        inspect_turn(&a->inspect, action == ACTION_RIGHT ? 1 : -1);
+        break;
+    case ACTION_NEXT_ERROR:
+    case ACTION_PREVIOUS_ERROR:
+        find_error(a, action == ACTION_NEXT_ERROR);
+        break;
+    case ACTION_FOLLOW:
+        toggle_follow(a);
+        break;
+    case ACTION_HELP:
+        a->overlay = PLACE_HELP;
+        a->below = a->inspect.is_open ? PLACE_INSPECT : 0;
+        a->help_top = 0;
+        break;
+    default:
+        act_elsewhere(a, action);
+        break;
+    }
+}
+
+static void help_key(struct app *a, int key)
+{
+    enum action action = keys_action(PLACE_HELP, key);
+    int by = move_by(action, 10);
+    if (action == ACTION_BACK)
+        a->overlay = 0;
+    else if (action == ACTION_LEAVE)
+        a->wants_leave = true;
+    else if (action == ACTION_REDRAW)
+        a->wants_redraw = true;
+    else if (action == ACTION_FIRST)
+        a->help_top = 0;
+    else if (action == ACTION_LAST)
+        a->help_top = 1000; /* the drawing brings it back to the last page */
+    else
+        a->help_top = by < 0 && a->help_top < (size_t)-by ? 0 : a->help_top + (size_t)by;
+}
+
+void app_key(struct app *a, int key)
+{
+    a->notice_until_us = 0; /* whoever presses a key has read it */
+    switch (a->overlay) {
+    case PLACE_PICKER:
+        switch_key(a, key);
+        break;
+    case PLACE_FILTER:
+        filter_key(a, key);
+        break;
+    case PLACE_SORT:
+        sorter_key(a, key);
+        break;
+    case PLACE_HELP:
+        help_key(a, key);
+        break;
+    default:
+        act(a, keys_action(app_place(a), key));
+        break;
+    }
+}
+
+/* ---- Drawing ------------------------------------------------------------- */
+
+static void draw_view(struct app *a, struct canvas *c, int top, int bottom)
+{
+    static void (*const views[VIEW_COUNT_])(struct canvas *, struct app *, int, int) = {live_draw, calls_draw, sessions_draw, cache_draw,
+                                                                                        spend_draw};
+    if (a->inspect.is_open)
+        inspect_draw(c, &a->inspect, a->db, top, bottom, a->data.now_ms);
+    else
+        views[a->view](c, a, top, bottom);
+}
+
+void app_draw(struct app *a, struct canvas *c)
+{
+    a->data.now_ms = clock_wall_ms();
+    a->width = c->cols;
+    a->height = c->rows;
+    canvas_clear(c);
+    if (c->cols < COLS_MIN || c->rows < ROWS_MIN) {
+        frame_draw_line(c, a);
+    } else if (a->overlay == PLACE_HELP) {
+        help_draw(c, a);
+    } else {
+        int bottom, top = frame_draw(c, a, &bottom);
+        draw_view(a, c, top, bottom);
+        if (a->overlay == PLACE_SORT)
+            sorter_draw(c, a);
+    }
+    if (a->overlay == PLACE_PICKER)
+        picker_draw(c, &a->picker, &a->data.routes);
+}

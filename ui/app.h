@@ -1,0 +1,123 @@
+/* The dashboard's state and what keys do to it, without a terminal.
+ *
+ * The curses half hands keys and ticks in and takes a drawn canvas, a text to
+ * copy and a wish to leave out; so tests drive the whole dashboard with no
+ * terminal at all.  Views are files of their own that draw from here.
+ * Thread: one. */
+#ifndef SPANTOP_UI_APP_H
+#define SPANTOP_UI_APP_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "log/db.h"
+#include "ui/canvas.h"
+#include "ui/dashboard.h"
+#include "ui/feed.h"
+#include "ui/field.h"
+#include "ui/inspect.h"
+#include "ui/keys.h"
+#include "ui/picker.h"
+#include "ui/snapshot.h"
+
+enum view { VIEW_LIVE, VIEW_CALLS, VIEW_SESSIONS, VIEW_CACHE, VIEW_SPEND, VIEW_COUNT_ };
+
+/* A list of sessions or groups: one page, a selected row, what is shown. */
+struct list_state {
+    size_t selected; /* LIST_NONE: none */
+    size_t top, rows;
+};
+#define LIST_NONE ((size_t)-1)
+
+struct app {
+    const struct dashboard_options *o;
+    struct db *db;
+    struct snapshot data;
+    struct feed feed; /* Live and Calls show the same list */
+    enum view view;
+    unsigned overlay; /* PLACE_* of what lies above the view, or 0 */
+    unsigned below;   /* what the help lies above: 0 or PLACE_INSPECT */
+    struct inspect inspect;
+    struct picker picker;
+    struct field filter_field;
+    char filter_text[FIELD_MAX]; /* the one in force */
+    char filter_error[ERR_TEXT_MAX];
+    int64_t filter_count; /* calls that match; -1 unknown */
+    size_t sort_cursor;
+    size_t help_top;
+
+    struct session_page sessions; /* Sessions view */
+    struct list_state session_list;
+    struct group_page groups;     /* Spend and Cache views */
+    struct call_page breaks;      /* Cache view */
+    struct totals period_totals;
+    struct list_state group_list;
+    enum group_by group_by;
+    int period; /* index: today, 7 days, 30 days */
+    int64_t view_due_us;
+    bool is_view_stale;
+
+    char notice[ERR_TEXT_MAX];
+    unsigned notice_ink;
+    int64_t notice_until_us;
+    char copy_text[8192]; /* to be sent to the terminal's clipboard; "" none */
+
+    /* A switch written but not yet seen by the gateway. */
+    int64_t switch_version, switch_deadline_us;
+
+    int64_t second_us; /* of the last once-a-second look */
+    bool wants_leave;
+    bool wants_redraw; /* Ctrl-L: everything anew */
+    int width, height; /* of the last drawing */
+};
+
+void app_init(struct app *a, const struct dashboard_options *o, struct db *db);
+void app_done(struct app *a);
+void app_key(struct app *a, int key);
+/* Look at the log and the gateway; at most ten times a second.  true when
+ * something may look different now. */
+bool app_tick(struct app *a);
+void app_draw(struct app *a, struct canvas *c);
+unsigned app_place(const struct app *a);
+/* Does something on the screen move by itself now? */
+bool app_is_moving(const struct app *a);
+void app_notice(struct app *a, unsigned ink, const char *fmt, ...) PRINTF_LIKE(3, 4);
+
+/* ---- Between the files of the dashboard ---- */
+
+/* frame.c: what every view has around it.  Returns the first free row; *bottom
+ * is the row behind the last free one. */
+int frame_draw(struct canvas *c, struct app *a, int *bottom);
+void frame_draw_line(struct canvas *c, struct app *a); /* everything in one line */
+bool frame_has_tabs(const struct canvas *c);
+
+/* One file a view. */
+void live_draw(struct canvas *c, struct app *a, int top, int bottom);
+void calls_draw(struct canvas *c, struct app *a, int top, int bottom);
+void sessions_draw(struct canvas *c, struct app *a, int top, int bottom);
+void cache_draw(struct canvas *c, struct app *a, int top, int bottom);
+void spend_draw(struct canvas *c, struct app *a, int top, int bottom);
+void greeting_draw(struct canvas *c, struct app *a, int top, int bottom);
+void help_draw(struct canvas *c, struct app *a);
+void sorter_draw(struct canvas *c, struct app *a);
+void table_draw(struct canvas *c, struct app *a, int top, int bottom, bool with_all);
+
+/* app_filter.c, app_switch.c, app_lists.c: what keys do. */
+void filter_open(struct app *a);
+void filter_key(struct app *a, int key);
+void filter_invert(struct app *a);
+void filter_clear(struct app *a);
+void sorter_key(struct app *a, int key);
+void switch_open(struct app *a, enum route_setting what);
+void switch_key(struct app *a, int key);
+void switch_undo(struct app *a);
+void switch_check(struct app *a);
+void lists_load(struct app *a);
+bool lists_act(struct app *a, enum action action);
+int64_t lists_period_start(const struct app *a);
+const char *lists_period_name(const struct app *a);
+void list_settle(struct list_state *l, size_t count, size_t rows);
+const struct session *lists_selected_session(const struct app *a);
+
+#endif

@@ -1,0 +1,200 @@
+/* The lists behind Sessions, Cache and Spend: loading, moving, opening. */
+#include <string.h>
+
+#include "base/clock.h"
+#include "ui/app.h"
+
+/* A sum over a long time may take a fiftieth of the time at most. */
+#define COST_FACTOR 50
+#define LOAD_MIN_US (500 * 1000)
+
+static const struct {
+    const char *name;
+    int days;
+} periods[] = {{"today", 1}, {"7 days", 7}, {"30 days", 30}};
+#define PERIOD_COUNT ((int)(sizeof(periods) / sizeof(periods[0])))
+
+const char *lists_period_name(const struct app *a)
+{
+    return periods[a->period].name;
+}
+
+int64_t lists_period_start(const struct app *a)
+{
+    int64_t today = clock_day_start_ms(a->data.now_ms);
+    /* Noon, so that a day of 23 or 25 hours does not land in its neighbour. */
+    return clock_day_start_ms(today - (int64_t)(periods[a->period].days - 1) * 86400000 + 43200000);
+}
+
+static int load_sessions(struct app *a, struct err *e)
+{
+    struct session_page page;
+    memset(&page, 0, sizeof(page));
+    if (reader_sessions(a->db, 0, READER_PAGE_MAX, &page, e) < 0)
+        return -1;
+    /* The selected session keeps being the selected one. */
+    size_t selected = LIST_NONE;
+    const struct session *was = lists_selected_session(a);
+    for (size_t i = 0; was && i < page.count; i++)
+        if (strcmp(page.sessions[i].session_id, was->session_id) == 0)
+            selected = i;
+    session_page_done(&a->sessions);
+    a->sessions = page;
+    a->session_list.selected = selected;
+    return 0;
+}
+
+static int load_groups(struct app *a, enum group_by by, struct err *e)
+{
+    struct group_page page;
+    int64_t start = lists_period_start(a);
+    memset(&page, 0, sizeof(page));
+    if (reader_day_totals(a->db, clock_day_number(start), clock_day_number(a->data.now_ms), &a->period_totals, e) < 0 ||
+        reader_groups(a->db, start, by, &page, e) < 0)
+        return -1;
+    group_page_done(&a->groups);
+    a->groups = page;
+    return 0;
+}
+
+static int load_breaks(struct app *a, struct err *e)
+{
+    struct filter *f = filter_parse("cache_break:\":\"", e); /* every break is written "KIND: element" */
+    if (!f)
+        return -1;
+    struct call_query q = {.filter = f, .sort = SORT_ID, .descending = true, .limit = 50};
+    struct call_page page;
+    memset(&page, 0, sizeof(page));
+    int rc = reader_calls(a->db, &q, &page, e);
+    filter_free(f);
+    if (rc < 0)
+        return -1;
+    call_page_done(&a->breaks);
+    a->breaks = page;
+    return 0;
+}
+
+void lists_load(struct app *a)
+{
+    struct err e = {""};
+    int rc = 0;
+    int64_t begin = clock_mono_us();
+    if (a->view == VIEW_SESSIONS)
+        rc = load_sessions(a, &e);
+    else if (a->view == VIEW_SPEND)
+        rc = load_groups(a, a->group_by, &e);
+    else if (a->view == VIEW_CACHE)
+        rc = load_groups(a, GROUP_SESSION, &e) < 0 ? -1 : load_breaks(a, &e);
+    if (rc < 0)
+        a->data.problem = e;
+    int64_t end = clock_mono_us(), wait = (end - begin) * COST_FACTOR;
+    a->view_due_us = end + (wait > LOAD_MIN_US ? wait : LOAD_MIN_US);
+    a->is_view_stale = false;
+}
+
+const struct session *lists_selected_session(const struct app *a)
+{
+    size_t at = a->session_list.selected;
+    return at < a->sessions.count ? &a->sessions.sessions[at] : NULL;
+}
+
+void list_settle(struct list_state *l, size_t count, size_t rows)
+{
+    l->rows = rows ? rows : 1;
+    if (l->selected != LIST_NONE && l->selected >= count)
+        l->selected = count ? count - 1 : LIST_NONE;
+    if (l->selected != LIST_NONE && l->selected < l->top)
+        l->top = l->selected;
+    if (l->selected != LIST_NONE && l->selected >= l->top + l->rows)
+        l->top = l->selected - l->rows + 1;
+    if (l->top + l->rows > count)
+        l->top = count > l->rows ? count - l->rows : 0;
+}
+
+static void move(struct list_state *l, size_t count, enum action action)
+{
+    long page = l->rows > 1 ? (long)l->rows - 1 : 1;
+    long by = action == ACTION_UP ? -1 : action == ACTION_DOWN ? 1 : action == ACTION_PAGE_UP ? -page : page;
+    if (count == 0)
+        return;
+    if (action == ACTION_FIRST)
+        l->selected = 0;
+    else if (action == ACTION_LAST)
+        l->selected = count - 1;
+    else if (l->selected == LIST_NONE)
+        l->selected = l->top;
+    else {
+        long to = (long)l->selected + by;
+        l->selected = (size_t)(to < 0 ? 0 : to >= (long)count ? (long)count - 1 : to);
+    }
+}
+
+static void open_session(struct app *a)
+{
+    struct err e = {""};
+    const struct session *s = lists_selected_session(a);
+    if (!s && a->sessions.count)
+        s = &a->sessions.sessions[0];
+    if (!s)
+        return;
+    feed_set_session(&a->feed, s->session_id);
+    a->view = VIEW_CALLS;
+    struct call_query q = {.filter = a->feed.filter, .session_id = a->feed.session_id, .limit = 1};
+    if (feed_follow(&a->feed, a->db, &e) < 0 || reader_count(a->db, &q, &a->filter_count, &e) < 0)
+        app_notice(a, INK_BAD, "%s", e.text);
+}
+
+static void open_break(struct app *a)
+{
+    struct err e = {""};
+    size_t at = a->group_list.selected == LIST_NONE ? 0 : a->group_list.selected;
+    if (at >= a->breaks.count)
+        return;
+    inspect_close(&a->inspect);
+    if (inspect_open(&a->inspect, a->db, a->breaks.calls[at].id, a->o->catalog, &e) < 0)
+        app_notice(a, INK_BAD, "%s", e.text);
+}
+
+static bool unselect(struct app *a)
+{
+    struct list_state *l = a->view == VIEW_SESSIONS ? &a->session_list : &a->group_list;
+    bool had = l->selected != LIST_NONE;
+    l->selected = LIST_NONE;
+    return had;
+}
+
+/* true when the action meant something here. */
+bool lists_act(struct app *a, enum action action)
+{
+    size_t count = a->view == VIEW_SESSIONS ? a->sessions.count : a->view == VIEW_CACHE ? a->breaks.count : a->groups.count;
+    switch (action) {
+    case ACTION_UP:
+    case ACTION_DOWN:
+    case ACTION_PAGE_UP:
+    case ACTION_PAGE_DOWN:
+    case ACTION_FIRST:
+    case ACTION_LAST:
+        move(a->view == VIEW_SESSIONS ? &a->session_list : &a->group_list, count, action);
+        return true;
+    case ACTION_OPEN:
+        if (a->view == VIEW_SESSIONS)
+            open_session(a);
+        else if (a->view == VIEW_CACHE)
+            open_break(a);
+        return true;
+    case ACTION_BACK:
+        return unselect(a);
+    case ACTION_PERIOD:
+        a->period = (a->period + 1) % PERIOD_COUNT;
+        break;
+    case ACTION_GROUP:
+        a->group_by = (enum group_by)((a->group_by + 1) % (GROUP_PURPOSE + 1));
+        break;
+    default:
+        return false;
+    }
+    a->group_list.top = 0;
+    a->group_list.selected = LIST_NONE;
+    lists_load(a);
+    return true;
+}

@@ -1,0 +1,94 @@
+/* The Cache view: how much of the input was read from the prompt cache, in all
+ * and by session, and the calls that broke it. */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/text.h"
+#include "ui/app.h"
+#include "ui/bars.h"
+#include "ui/columns.h"
+#include "ui/glyph.h"
+
+#define SESSION_ROWS 6
+
+static int64_t all_in(const struct totals *t)
+{
+    return t->tokens_in + t->tokens_cache_read + t->tokens_cache_write_5m + t->tokens_cache_write_1h;
+}
+
+static int percent_of(const struct totals *t)
+{
+    int64_t all = all_in(t);
+    return all > 0 ? (int)((double)t->tokens_cache_read * 100 / (double)all + 0.5) : -1;
+}
+
+static void draw_share(struct canvas *c, int row, int col, int width, const char *name, unsigned ink, const struct totals *t)
+{
+    char read[TEXT_SHORT_MAX], written[TEXT_SHORT_MAX], plain[TEXT_SHORT_MAX];
+    int label = width >= 90 ? 26 : 18;
+    int bar = width - label - 1 - 6 - 3 * 9;
+    canvas_put(c, row, col, label, ink, name);
+    bar_draw(c, row, col + label + 1, bar, INK_GOOD, t->tokens_cache_read, all_in(t));
+    int at = col + label + 1 + bar;
+    if (percent_of(t) >= 0)
+        canvas_printf(c, row, at + 1, 5, INK_PLAIN, "%3d%%", percent_of(t));
+    text_count(read, t->tokens_cache_read);
+    text_count(written, t->tokens_cache_write_5m + t->tokens_cache_write_1h);
+    text_count(plain, t->tokens_in);
+    canvas_put_right(c, row, at + 6, 8, INK_PLAIN, read);
+    canvas_put_right(c, row, at + 15, 8, INK_PLAIN, written);
+    canvas_put_right(c, row, at + 24, 8, INK_PLAIN, plain);
+}
+
+static void draw_head(struct canvas *c, int row, int col, int width, const char *title)
+{
+    int label = width >= 90 ? 26 : 18;
+    int at = col + width - 6 - 3 * 9;
+    canvas_put(c, row, col, label, INK_ACCENT | STYLE_BOLD, title);
+    canvas_put_right(c, row, at + 6, 8, INK_DIM, "READ");
+    canvas_put_right(c, row, at + 15, 8, INK_DIM, "WRITTEN");
+    canvas_put_right(c, row, at + 24, 8, INK_DIM, "UNCACHED");
+}
+
+static void draw_break(struct canvas *c, int row, const struct app *a, const struct call *call, bool is_selected)
+{
+    char text[CELL_MAX];
+    struct row_context x = {.catalog = a->o->catalog, .now_ms = a->data.now_ms};
+    int at = 2;
+    static const struct {
+        enum column column;
+        int width;
+    } shown[] = {{COLUMN_TIME, 8}, {COLUMN_SESSION, 18}, {COLUMN_MODEL, 16}};
+    for (size_t i = 0; i < sizeof(shown) / sizeof(shown[0]); i++) {
+        unsigned style = column_text(shown[i].column, call, &x, text);
+        canvas_put(c, row, at, shown[i].width, style, text);
+        at += shown[i].width + 2;
+    }
+    canvas_put(c, row, at, c->cols - at - 10, INK_WARN, call->cache_break);
+    text_usd(text, call->cost_microusd);
+    canvas_put_right(c, row, c->cols - 9, 8, INK_PLAIN, text);
+    if (is_selected) {
+        canvas_put(c, row, 0, 1, INK_SELECTED, glyphs()->pointer);
+        canvas_restyle(c, row, 0, c->cols, INK_SELECTED);
+    }
+}
+
+void cache_draw(struct canvas *c, struct app *a, int top, int bottom)
+{
+    int width = c->cols - 3;
+    draw_head(c, top++, 2, width, "Prompt cache");
+    draw_share(c, top++, 2, width, lists_period_name(a), STYLE_BOLD, &a->period_totals);
+    for (size_t i = 0; i < a->groups.count && i < SESSION_ROWS && top + 4 < bottom; i++) {
+        const struct group_row *r = &a->groups.rows[i];
+        draw_share(c, top++, 2, width, r->label && r->label[0] ? r->label : r->key ? r->key : "no session", INK_PLAIN, &r->totals);
+    }
+    top++;
+    canvas_heading(c, top++, 1, c->cols - 2, "Breaks, newest first");
+    list_settle(&a->group_list, a->breaks.count, bottom > top ? (size_t)(bottom - top) : 1);
+    if (a->breaks.count == 0)
+        canvas_put(c, top, 2, c->cols - 3, INK_DIM, "No call read less from the cache than it could have.");
+    for (size_t i = 0; i < a->group_list.rows && a->group_list.top + i < a->breaks.count; i++) {
+        size_t at = a->group_list.top + i;
+        draw_break(c, top + (int)i, a, &a->breaks.calls[at], at == a->group_list.selected);
+    }
+}

@@ -1,0 +1,136 @@
+/* The loop: wait for a key or the next moment, look at the log, draw, send what
+ * changed.  At most ten frames a second while calls run, else one a second and
+ * one for each key. */
+#include "ui/dashboard.h"
+
+#include <signal.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/text.h"
+#include "log/db.h"
+#include "ui/app.h"
+#include "ui/glyph.h"
+#include "ui/screen.h"
+
+#define TICK_MS 100 /* looking whether the log changed costs 6 us */
+
+static volatile sig_atomic_t got_interrupt, got_end;
+
+static void on_signal(int number)
+{
+    if (number == SIGINT)
+        got_interrupt = 1;
+    else
+        got_end = 1;
+}
+
+static void catch_signals(void)
+{
+    struct sigaction sa;
+    memset(&sa, 0, sizeof(sa));
+    sa.sa_handler = on_signal;
+    sigaction(SIGINT, &sa, NULL);
+    sigaction(SIGTERM, &sa, NULL);
+    sigaction(SIGHUP, &sa, NULL);
+}
+
+/* All keys that wait, before the next drawing. */
+static bool take_keys(struct app *a, struct screen *s)
+{
+    bool any = false;
+    int key;
+    while (!a->wants_leave && (key = screen_key(s)) != KEY_CODE_NONE) {
+        any = true;
+        if (key != KEY_CODE_RESIZE)
+            app_key(a, key);
+    }
+    if (got_interrupt) {
+        got_interrupt = 0;
+        any = true;
+        app_key(a, KEY_CTRL('C'));
+    }
+    return any;
+}
+
+static void show(struct app *a, struct screen *s)
+{
+    struct canvas c;
+    int rows, cols;
+    screen_size(&rows, &cols);
+    canvas_init(&c, rows, cols);
+    app_draw(a, &c);
+    screen_show(s, &c, a->wants_redraw);
+    a->wants_redraw = false;
+    canvas_done(&c);
+    if (a->copy_text[0]) {
+        screen_copy(s, a->copy_text);
+        a->copy_text[0] = '\0';
+    }
+}
+
+/* The log was deleted or replaced under us: go on with the one that is there. */
+static void reopen_if_replaced(struct app *a)
+{
+    struct err e = {""};
+    if (!db_is_replaced(a->db))
+        return;
+    struct db *fresh = db_open(a->o->log_path, DB_WRITE, &e);
+    if (!fresh) {
+        app_notice(a, INK_BAD, "The log was moved or deleted: %s", e.text);
+        return;
+    }
+    const struct dashboard_options *o = a->o;
+    struct db *old = a->db;
+    app_done(a);
+    db_close(old);
+    app_init(a, o, fresh);
+    app_notice(a, INK_WARN, "The log was replaced by another; this shows the new one.");
+}
+
+static void run(struct app *a, struct screen *s)
+{
+    int64_t drawn_second = -1, looked_us = clock_mono_us();
+    bool need = true;
+    while (!a->wants_leave && !got_end) {
+        int64_t second = clock_wall_ms() / 1000;
+        if (need || app_is_moving(a) || second != drawn_second)
+            show(a, s);
+        drawn_second = second;
+        if (screen_wait(s, TICK_MS) < 0)
+            break;
+        need = take_keys(a, s);
+        if (a->wants_leave)
+            break;
+        need |= app_tick(a);
+        if (clock_mono_us() - looked_us > 1000 * 1000) {
+            looked_us = clock_mono_us();
+            reopen_if_replaced(a);
+        }
+    }
+}
+
+int dashboard_run(const struct dashboard_options *o, struct err *e)
+{
+    int rc = -1;
+    struct app app;
+    struct screen *s = NULL;
+    glyph_use_ascii(!o->unicode);
+    text_set_ascii(!o->unicode);
+    struct db *db = db_open(o->log_path, DB_WRITE, e);
+    if (!db)
+        return -1;
+    s = screen_open(o->color, e);
+    if (!s)
+        goto out;
+    catch_signals();
+    app_init(&app, o, db);
+    run(&app, s);
+    db = app.db;
+    app_done(&app);
+    rc = 0;
+out:
+    screen_close(s);
+    db_close(db);
+    return rc;
+}

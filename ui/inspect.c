@@ -1,0 +1,213 @@
+#include "ui/inspect.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/text.h"
+#include "ui/columns.h"
+#include "ui/glyph.h"
+
+static void drop_pages(struct inspect *x)
+{
+    pager_done(&x->pager);
+    x->is_made = false;
+}
+
+static void drop_bodies(struct inspect *x)
+{
+    drop_pages(x);
+    buf_done(&x->request);
+    if (x->has_tree)
+        content_tree_done(&x->tree);
+    x->has_tree = false;
+    free(x->unfolded);
+    x->unfolded = NULL;
+    x->cursor = 0;
+}
+
+int inspect_open(struct inspect *x, struct db *db, int64_t id, const struct catalog *catalog, struct err *e)
+{
+    memset(x, 0, sizeof(*x));
+    call_init(&x->call);
+    buf_init(&x->request);
+    int rc = reader_call(db, id, &x->call, e);
+    if (rc != 0) {
+        call_done(&x->call);
+        return rc < 0 ? -1 : err_set(e, "Call %lld is no longer in the log.", (long long)id);
+    }
+    x->catalog = catalog;
+    x->is_open = true;
+    return 0;
+}
+
+void inspect_close(struct inspect *x)
+{
+    if (!x->is_open)
+        return;
+    drop_bodies(x);
+    call_done(&x->call);
+    memset(x, 0, sizeof(*x));
+}
+
+void inspect_refresh(struct inspect *x, struct db *db)
+{
+    if (!x->is_open || x->call.state != CALL_OPEN)
+        return;
+    struct call fresh;
+    call_init(&fresh);
+    if (reader_call(db, x->call.id, &fresh, NULL) != 0) {
+        call_done(&fresh);
+        return;
+    }
+    call_done(&x->call);
+    x->call = fresh;
+    if (x->call.state != CALL_OPEN)
+        drop_bodies(x);
+    else if (x->tab == TAB_OVERVIEW)
+        x->is_made = false;
+}
+
+void inspect_turn(struct inspect *x, int tabs)
+{
+    x->tab = (enum inspect_tab)(((int)x->tab + tabs + TAB_COUNT_) % TAB_COUNT_);
+    x->cursor = 0;
+    drop_pages(x);
+}
+
+void inspect_move(struct inspect *x, long lines)
+{
+    if (x->tab != TAB_REQUEST || !x->has_tree) {
+        pager_scroll(&x->pager, lines);
+        return;
+    }
+    long to = (long)x->cursor + lines, last = (long)x->pager.count - 1;
+    x->cursor = (size_t)(to < 0 || last < 0 ? 0 : to > last ? last : to);
+}
+
+void inspect_edge(struct inspect *x, bool last)
+{
+    inspect_move(x, last ? (long)x->pager.count : -(long)x->pager.count);
+}
+
+void inspect_fold(struct inspect *x)
+{
+    if (x->tab != TAB_REQUEST || !x->has_tree || x->cursor >= x->pager.count)
+        return;
+    size_t line = x->cursor;
+    while (line > 0 && x->pager.lines[line].node < 0) /* inside an element's text */
+        line--;
+    int node = x->pager.lines[line].node;
+    if (node < 0)
+        return;
+    x->unfolded[node] = !x->unfolded[node];
+    x->cursor = line;
+    size_t top = x->pager.top;
+    drop_pages(x);
+    x->pager.top = top; /* kept by inspect_make */
+}
+
+void inspect_copy(const struct inspect *x, char *out, size_t size)
+{
+    size_t used = 0;
+    out[0] = '\0';
+    for (size_t i = 0; i < x->pager.count && used + 1 < size; i++) {
+        const struct pager_line *line = &x->pager.lines[i];
+        int n = snprintf(out + used, size - used, "%s%s%s\n", line->label ? line->label : "", line->label ? ": " : "", line->text);
+        used += n > 0 ? (size_t)n : 0;
+    }
+    if (used >= size) /* cut inside a character? leave it out */
+        for (used = size - 1; used > 0 && !text_is_utf8(out, used);)
+            out[--used] = '\0';
+}
+
+/* ---- Drawing ------------------------------------------------------------- */
+
+static const char *const tab_names[TAB_COUNT_] = {"Overview", "Request", "Response", "Headers", "Raw"};
+
+static void draw_head(struct canvas *c, int row, const struct inspect *x, int64_t now_ms)
+{
+    struct row_context rc = {.catalog = x->catalog, .now_ms = now_ms};
+    char text[CELL_MAX];
+    int at = 1;
+    at += canvas_printf(c, row, at, 20, INK_ACCENT | STYLE_BOLD, "Call %lld", (long long)x->call.id) + 2;
+    static const enum column shown[] = {COLUMN_STATE, COLUMN_TIME, COLUMN_SESSION, COLUMN_WHO, COLUMN_MODEL, COLUMN_PROVIDER, COLUMN_COST};
+    for (size_t i = 0; i < sizeof(shown) / sizeof(shown[0]); i++) {
+        unsigned style = column_text(shown[i], &x->call, &rc, text);
+        if (at + 6 < c->cols)
+            at += canvas_put(c, row, at, c->cols - at - 1, style, text) + 2;
+    }
+}
+
+struct stage {
+    const char *word;
+    const char *sign, *ascii;
+    unsigned style;
+    int64_t ms;
+};
+
+/* waiting for the first byte, for the first content, streaming */
+static size_t stages_of(const struct call *call, int64_t now_ms, struct stage out[3])
+{
+    int64_t whole = call_duration_ms(call, now_ms);
+    int64_t byte = call->ttfb_ms >= 0 && call->ttfb_ms <= whole ? call->ttfb_ms : whole;
+    int64_t content = call->ttft_ms >= byte && call->ttft_ms <= whole ? call->ttft_ms : byte;
+    out[0] = (struct stage){"waiting", "░", ".", INK_DIM, byte};
+    out[1] = (struct stage){"to first content", "▒", ":", INK_WARN, content - byte};
+    out[2] = (struct stage){"streaming", "█", "#", INK_GOOD, whole - content};
+    return whole > 0 ? 3 : 0;
+}
+
+static void draw_time(struct canvas *c, int row, const struct inspect *x, int64_t now_ms)
+{
+    struct stage stages[3];
+    size_t count = stages_of(&x->call, now_ms, stages);
+    int64_t whole = call_duration_ms(&x->call, now_ms), sum = 0;
+    int width = c->cols - 4 - 8, from = 0, at = 2;
+    char text[TEXT_SHORT_MAX];
+    if (!count || width < 10)
+        return;
+    for (size_t i = 0; i < count; i++) {
+        sum += stages[i].ms;
+        int to = (int)((double)sum / (double)whole * width + 0.5);
+        canvas_fill(c, row, 2 + from, to - from, stages[i].style, glyph_is_ascii() ? stages[i].ascii : stages[i].sign);
+        from = to;
+        if (stages[i].ms <= 0)
+            continue;
+        text_ms(text, stages[i].ms);
+        at += canvas_put(c, row + 1, at, c->cols - at, stages[i].style, glyph_is_ascii() ? stages[i].ascii : stages[i].sign) + 1;
+        at += canvas_put(c, row + 1, at, c->cols - at, INK_DIM, stages[i].word) + 1;
+        at += canvas_put(c, row + 1, at, c->cols - at, INK_PLAIN, text) + 3;
+    }
+    text_ms(text, whole);
+    canvas_put_right(c, row, c->cols - 9, 8, STYLE_BOLD, text);
+}
+
+static void draw_tabs(struct canvas *c, int row, const struct inspect *x)
+{
+    int at = 2;
+    for (int i = 0; i < TAB_COUNT_; i++) {
+        bool on = (enum inspect_tab)i == x->tab;
+        at += canvas_put(c, row, at, c->cols - at, on ? INK_ACCENT | STYLE_BOLD | STYLE_UNDERLINE : INK_DIM, tab_names[i]) + 3;
+    }
+}
+
+void inspect_draw(struct canvas *c, struct inspect *x, struct db *db, int top, int bottom, int64_t now_ms)
+{
+    draw_head(c, top++, x, now_ms);
+    if (bottom - top >= 10) {
+        draw_time(c, top, x, now_ms);
+        top += 2;
+        if (bottom - top >= 14)
+            top++;
+    }
+    draw_tabs(c, top++, x);
+    canvas_fill(c, top++, 1, c->cols - 2, INK_DIM, glyphs()->hline);
+    if (x->width != c->cols) {
+        x->width = c->cols;
+        x->is_made = false;
+    }
+    if (!x->is_made)
+        inspect_make(x, db, now_ms);
+    pager_draw(c, top, bottom - top, &x->pager, x->tab == TAB_REQUEST && x->has_tree ? x->cursor : (size_t)-1);
+}

@@ -1,0 +1,362 @@
+/* The lines of each tab of Inspect. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/clock.h"
+#include "base/json.h"
+#include "base/mem.h"
+#include "base/text.h"
+#include "ui/columns.h"
+#include "ui/glyph.h"
+#include "ui/inspect.h"
+
+/* ---- Overview -------------------------------------------------------------- */
+
+static void add_count(struct pager *p, const char *label, int64_t n)
+{
+    char text[32];
+    if (n < 0)
+        return;
+    snprintf(text, sizeof(text), "%lld", (long long)n);
+    pager_add_value(p, label, INK_PLAIN, text);
+}
+
+static void add_time(struct pager *p, const char *label, int64_t at_ms)
+{
+    if (at_ms <= 0)
+        return;
+    time_t at = (time_t)(at_ms / 1000);
+    struct tm local;
+    char day[48], text[64];
+    localtime_r(&at, &local);
+    strftime(day, sizeof(day), "%Y-%m-%d %H:%M:%S", &local);
+    snprintf(text, sizeof(text), "%s.%03d", day, (int)(at_ms % 1000));
+    pager_add_value(p, label, INK_PLAIN, text);
+}
+
+static void token_line(struct pager *p, const char *name, int64_t tokens, int64_t price)
+{
+    char count[TEXT_SHORT_MAX], cost[TEXT_SHORT_MAX] = "", text[96];
+    if (tokens < 0)
+        return;
+    text_count(count, tokens);
+    if (price >= 0)
+        text_usd(cost, (int64_t)((double)tokens * (double)price / 1e6 + 0.5));
+    snprintf(text, sizeof(text), "%9lld  %8s", (long long)tokens, cost);
+    pager_add_value(p, name, tokens ? INK_PLAIN : INK_DIM, text);
+}
+
+static void add_tokens(struct pager *p, const struct call *c, const struct catalog *catalog)
+{
+    const char *name = c->model_served ? c->model_served : c->model_sent ? c->model_sent : c->model_asked;
+    const struct model *m = catalog && name ? catalog_find(catalog, name) : NULL;
+    const struct price *price = m ? model_price_on(m, clock_day_number(c->started_at)) : NULL;
+    static const struct price none = {.in = -1, .out = -1, .cache_read = -1, .cache_write_5m = -1, .cache_write_1h = -1};
+    const struct price *x = price ? price : &none;
+    const struct usage *u = &c->usage;
+    if (u->in < 0 && u->out < 0 && u->cache_read < 0)
+        return;
+    pager_add_heading(p, "Tokens");
+    token_line(p, "input", u->in, x->in);
+    token_line(p, "cache read", u->cache_read, x->cache_read);
+    token_line(p, "cache write 5m", u->cache_write_5m, x->cache_write_5m);
+    token_line(p, "cache write 1h", u->cache_write_1h, x->cache_write_1h);
+    token_line(p, "output", u->out, x->out);
+    char cost[TEXT_SHORT_MAX], text[96];
+    text_usd(cost, c->cost_microusd);
+    const char *source = cost_source_name(c->cost_source);
+    snprintf(text, sizeof(text), "%9s  %8s%s%s", "", cost, source ? "  by " : "", source ? source : "");
+    pager_add_value(p, "cost", STYLE_BOLD, text);
+}
+
+static void add_models(struct pager *p, const struct call *c)
+{
+    bool is_switched = c->model_asked && c->model_sent && strcmp(c->model_asked, c->model_sent) != 0;
+    pager_add_heading(p, "Model and provider");
+    pager_add_value(p, "asked", INK_PLAIN, c->model_asked);
+    pager_add_value(p, "sent", is_switched ? INK_SWITCHED : INK_PLAIN, c->model_sent);
+    pager_add_value(p, "served", INK_PLAIN, c->model_served);
+    pager_add_value(p, "provider pinned", INK_SWITCHED, c->provider_pinned);
+    pager_add_value(p, "provider served", INK_PLAIN, c->provider_served);
+    pager_add_value(p, "route", INK_SWITCHED, c->route_note);
+    pager_add_value(p, "changed", INK_PLAIN, c->changes);
+    pager_add_value(p, "Respan's cache", INK_PLAIN, c->respan_cache == 1 ? "hit" : c->respan_cache == 0 ? "miss" : NULL);
+}
+
+static void make_overview(struct inspect *x)
+{
+    struct pager *p = &x->pager;
+    const struct call *c = &x->call;
+    char text[TEXT_SHORT_MAX];
+    unsigned bad = call_is_failed(c) ? INK_BAD | STYLE_BOLD : INK_PLAIN;
+    pager_add_value(p, "state", bad, call_state_name(c->state));
+    add_count(p, "status", c->status);
+    pager_add_value(p, "error", INK_BAD, c->error_type);
+    pager_add_value(p, "", INK_BAD, c->error_message);
+    pager_add_value(p, "stop reason", INK_PLAIN, c->stop_reason);
+    pager_add_value(p, "cache break", INK_WARN, c->cache_break);
+    if (c->attempt > 1)
+        add_count(p, "attempt", c->attempt);
+    add_tokens(p, c, x->catalog);
+    add_models(p, c);
+    pager_add_heading(p, "Who");
+    pager_add_value(p, "session", INK_PLAIN, c->session_title);
+    pager_add_value(p, "session id", INK_DIM, c->session_id);
+    pager_add_value(p, "agent", INK_DIM, c->agent_id);
+    pager_add_value(p, "parent agent", INK_DIM, c->parent_agent_id);
+    pager_add_value(p, "purpose", INK_PLAIN, c->has_purpose ? purpose_name(c->purpose) : NULL);
+    pager_add_value(p, "folder", INK_PLAIN, c->work_dir);
+    pager_add_heading(p, "Call");
+    char line[512];
+    snprintf(line, sizeof(line), "%.20s %.480s", c->method ? c->method : "", c->path ? c->path : "");
+    pager_add_value(p, "request", INK_PLAIN, line);
+    add_time(p, "started", c->started_at);
+    add_time(p, "finished", c->finished_at);
+    text_bytes(text, c->bytes_in);
+    pager_add_value(p, "sent bytes", INK_PLAIN, c->bytes_in >= 0 ? text : NULL);
+    text_bytes(text, c->bytes_out);
+    pager_add_value(p, "answer bytes", INK_PLAIN, c->bytes_out >= 0 ? text : NULL);
+    pager_add_value(p, "bodies", INK_PLAIN, body_state_name(c->body_state));
+    pager_add_value(p, "request id", INK_DIM, c->request_id);
+    pager_add_value(p, "Respan log id", INK_DIM, c->respan_log_id);
+}
+
+/* ---- Bodies ---------------------------------------------------------------- */
+
+/* Why there is no body; a call that still runs has none yet. */
+static void say_missing(struct inspect *x, const char *why)
+{
+    if (x->call.state == CALL_OPEN)
+        pager_add(&x->pager, INK_DIM, 0, "The call is still running; this comes when it ends.");
+    else
+        pager_add(&x->pager, INK_DIM, 0, why[0] ? why : "Nothing was kept.");
+}
+
+static void say_cut(struct inspect *x, size_t len)
+{
+    char size[TEXT_SHORT_MAX], text[160];
+    if (len <= INSPECT_BODY_MAX)
+        return;
+    text_bytes(size, (int64_t)len);
+    snprintf(text, sizeof(text), "… the first part of %s; `spantop show %lld` gives all of it.", size, (long long)x->call.id);
+    pager_add(&x->pager, INK_WARN, 0, text);
+}
+
+static size_t capped(size_t len)
+{
+    return len < INSPECT_BODY_MAX ? len : INSPECT_BODY_MAX;
+}
+
+static void load_tree(struct inspect *x, struct db *db)
+{
+    struct err e = {""};
+    if (x->has_tree)
+        return;
+    if (reader_body(db, x->call.id, BODY_REQUEST, &x->request, &e) != 0) {
+        snprintf(x->problem, sizeof(x->problem), "%s", e.text);
+        return;
+    }
+    content_tree_from_request(x->request.data, x->request.len, &x->tree);
+    x->has_tree = x->tree.count > 0;
+    x->unfolded = xcalloc(x->tree.count + 1, sizeof(*x->unfolded));
+    int newest = -1;
+    for (size_t i = 0; i < x->tree.count; i++) {
+        x->unfolded[i] = x->tree.nodes[i].depth == 0;
+        newest = x->tree.nodes[i].depth == 1 ? (int)i : newest;
+    }
+    for (int i = newest; i >= 0 && (size_t)i < x->tree.count; i++) /* the newest message lies open */
+        x->unfolded[i] = true;
+}
+
+/* The words of an element: its text, else its JSON as it stands. */
+static void add_element(struct inspect *x, const struct content_node *n)
+{
+    const char *body = x->request.data;
+    struct span v = n->at, inner;
+    struct buf text;
+    buf_init(&text);
+    int indent = n->depth * 2 + 2;
+    static const char *const keys[] = {"text", "thinking", "content", "description"};
+    bool found = v.len && body[v.off] == '"' && json_text(body, v, &text) == 0;
+    for (size_t i = 0; !found && v.len && body[v.off] == '{' && i < sizeof(keys) / sizeof(keys[0]); i++)
+        found = json_member(body, v.off + v.len, v.off, keys[i], &inner) && json_is_string(body, inner) && json_text(body, inner, &text) == 0;
+    if (found)
+        pager_add_text(&x->pager, INK_PLAIN, indent, text.data, capped(text.len));
+    else
+        pager_add_text(&x->pager, INK_PLAIN, indent, body + v.off, capped(v.len));
+    buf_done(&text);
+}
+
+static bool has_children(const struct content_tree *t, size_t i)
+{
+    return i + 1 < t->count && t->nodes[i + 1].depth > t->nodes[i].depth;
+}
+
+static void make_request(struct inspect *x, struct db *db)
+{
+    load_tree(x, db);
+    if (!x->has_tree) {
+        if (x->request.len)
+            pager_add_text(&x->pager, INK_PLAIN, 0, x->request.data, capped(x->request.len));
+        else
+            say_missing(x, x->problem);
+        return;
+    }
+    int hidden_below = 100; /* deeper nodes belong to a folded one */
+    for (size_t i = 0; i < x->tree.count; i++) {
+        const struct content_node *n = &x->tree.nodes[i];
+        if (n->depth > hidden_below)
+            continue;
+        hidden_below = x->unfolded[i] ? 100 : n->depth;
+        char text[224], size[TEXT_SHORT_MAX], right[64];
+        text_bytes(size, (int64_t)n->at.len);
+        snprintf(text, sizeof(text), "%s %s", x->unfolded[i] ? glyphs()->unfolded : glyphs()->folded, n->label);
+        snprintf(right, sizeof(right), "%s%9s", n->has_cache_control ? "cache mark " : "", size);
+        struct pager_line *line = pager_add(&x->pager, n->depth == 0 ? INK_ACCENT | STYLE_BOLD : INK_PLAIN, n->depth * 2, text);
+        line->node = (int)i;
+        free(line->right);
+        line->right = xstrdup(right);
+        if (x->unfolded[i] && !has_children(&x->tree, i))
+            add_element(x, n);
+    }
+}
+
+static void part_title(const struct content_part *part, char *out, size_t size)
+{
+    static const char *const words[] = {"Text", "Thinking", "Tool call", "Tool result", "Image", "Other"};
+    snprintf(out, size, "%s%s%.80s", words[part->kind], part->name && part->kind != CONTENT_TEXT && part->kind != CONTENT_THINKING ? " " : "",
+             part->name && part->kind != CONTENT_TEXT && part->kind != CONTENT_THINKING ? part->name : "");
+}
+
+static int read_answer(struct inspect *x, struct db *db, struct buf *out)
+{
+    struct err e = {""};
+    struct buf raw;
+    buf_init(&raw);
+    int rc = reader_body(db, x->call.id, BODY_RESPONSE, &raw, &e);
+    if (rc != 0 || raw.len == 0)
+        say_missing(x, e.text);
+    else
+        rc = content_decode(NULL, raw.data, raw.len, out) < 0 && out->len == 0 ? -1 : 0;
+    if (raw.len && out->len == 0)
+        pager_add(&x->pager, INK_DIM, 0, "The answer is packed in a way that cannot be read here.");
+    buf_done(&raw);
+    return rc == 0 && out->len ? 0 : -1;
+}
+
+static void make_response(struct inspect *x, struct db *db)
+{
+    struct buf body;
+    struct content content;
+    char title[128];
+    buf_init(&body);
+    if (read_answer(x, db, &body) == 0) {
+        content_from_answer(body.data, body.len, &content);
+        for (size_t i = 0; i < content.count; i++) {
+            const struct content_part *part = &content.parts[i];
+            part_title(part, title, sizeof(title));
+            pager_add_heading(&x->pager, title);
+            unsigned style = part->kind == CONTENT_THINKING ? INK_DIM : INK_PLAIN;
+            pager_add_text(&x->pager, style, 2, part->text ? part->text : "", capped(part->text_len));
+            say_cut(x, part->text_len);
+        }
+        if (content.stop_reason) {
+            pager_add(&x->pager, INK_PLAIN, 0, "");
+            pager_add_value(&x->pager, "stop reason", INK_PLAIN, content.stop_reason);
+        }
+        content_done(&content);
+    }
+    buf_done(&body);
+}
+
+static void make_raw(struct inspect *x, struct db *db)
+{
+    struct buf body;
+    buf_init(&body);
+    pager_add_heading(&x->pager, "Response");
+    if (read_answer(x, db, &body) == 0) {
+        pager_add_text(&x->pager, INK_PLAIN, 0, body.data, capped(body.len));
+        say_cut(x, body.len);
+    }
+    struct err e = {""};
+    buf_reset(&body);
+    pager_add_heading(&x->pager, x->call.has_sent_body ? "Request as sent upstream" : "Request");
+    if (reader_body(db, x->call.id, x->call.has_sent_body ? BODY_SENT : BODY_REQUEST, &body, &e) == 0) {
+        pager_add_text(&x->pager, INK_PLAIN, 0, body.data, capped(body.len));
+        say_cut(x, body.len);
+    } else {
+        say_missing(x, e.text);
+    }
+    buf_done(&body);
+}
+
+/* ---- Headers --------------------------------------------------------------- */
+
+static void add_headers(struct pager *p, const char *title, const char *json)
+{
+    if (!json)
+        return;
+    size_t len = strlen(json);
+    struct json_iter all = json_array(json, len, json_skip_space(json, len, 0));
+    struct buf name, value;
+    buf_init(&name);
+    buf_init(&value);
+    pager_add_heading(p, title);
+    while (json_next(&all)) {
+        if (json[all.value.off] != '[')
+            continue;
+        struct json_iter pair = json_array(json, all.value.off + all.value.len, all.value.off);
+        buf_reset(&name);
+        buf_reset(&value);
+        if (json_next(&pair))
+            json_text(json, pair.value, &name);
+        if (json_next(&pair))
+            json_text(json, pair.value, &value);
+        buf_puts(&name, ": ");
+        buf_put(&name, value.data, value.len);
+        pager_add_text(p, INK_PLAIN, 2, name.data, name.len);
+    }
+    buf_done(&name);
+    buf_done(&value);
+}
+
+static void make_headers(struct inspect *x)
+{
+    add_headers(&x->pager, "Request, as Claude Code sent it", x->call.request_headers);
+    add_headers(&x->pager, "Request, as it went upstream", x->call.sent_headers);
+    add_headers(&x->pager, "Response", x->call.response_headers);
+    if (x->pager.count == 0)
+        pager_add(&x->pager, INK_DIM, 0, x->call.state == CALL_OPEN ? "The call is still running; headers come when it ends."
+                                                                    : "No headers were kept.");
+}
+
+void inspect_make(struct inspect *x, struct db *db, int64_t now_ms)
+{
+    size_t top = x->pager.top;
+    (void)now_ms;
+    pager_done(&x->pager);
+    pager_init(&x->pager, x->width - 4);
+    x->pager.top = top;
+    switch (x->tab) {
+    case TAB_OVERVIEW:
+        make_overview(x);
+        break;
+    case TAB_REQUEST:
+        make_request(x, db);
+        break;
+    case TAB_RESPONSE:
+        make_response(x, db);
+        break;
+    case TAB_HEADERS:
+        make_headers(x);
+        break;
+    case TAB_RAW:
+        make_raw(x, db);
+        break;
+    case TAB_COUNT_:
+        break;
+    }
+    x->is_made = true;
+}

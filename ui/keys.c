@@ -1,0 +1,81 @@
+#include "ui/keys.h"
+
+#define TABLES   (PLACE_LIVE | PLACE_CALLS)
+#define LISTS    (TABLES | PLACE_SESSIONS | PLACE_CACHE | PLACE_SPEND)
+#define VIEWS    LISTS
+#define PAGES    (VIEWS | PLACE_INSPECT)
+#define SCROLLS  (PAGES | PLACE_HELP)
+#define SWITCHES (TABLES | PLACE_SESSIONS | PLACE_INSPECT)
+
+static const struct key_binding table[] = {
+    {TABLES | PLACE_SESSIONS | PLACE_CACHE, {KEY_CODE_ENTER}, ACTION_OPEN, "Enter", "inspect", "open the selected row"},
+    {PLACE_INSPECT, {KEY_CODE_ENTER, ' '}, ACTION_OPEN, "Enter", "fold", "unfold or fold the element under the cursor (Request)"},
+    {SWITCHES, {'m'}, ACTION_MODEL, "m", "model", "switch the model, from the very next call"},
+    {SWITCHES, {'p'}, ACTION_PROVIDER, "p", "provider", "pin the provider, from the very next call"},
+    {PAGES, {'u'}, ACTION_UNDO, "u", "undo", "take back the last switch"},
+    {TABLES | PLACE_SESSIONS, {'/'}, ACTION_FILTER, "/", "filter",
+     "filter the calls: model:opus status>=400 cost>0.5 since:1h \"text\"; ! before a word inverts it"},
+    {TABLES, {'!'}, ACTION_FILTER_INVERT, "!", NULL, "invert the filter"},
+    {TABLES, {'s'}, ACTION_SORT, "s", "sort", "choose the column to sort by"},
+    {PLACE_SPEND, {'s'}, ACTION_GROUP, "s", "by", "group by model, provider, session, purpose, day"},
+    {PLACE_SPEND | PLACE_CACHE, {'t'}, ACTION_PERIOD, "t", "time", "today, 7 days, 30 days"},
+    {TABLES, {'F'}, ACTION_FOLLOW, "F", "follow", "follow the newest call, or hold"},
+    {TABLES, {'e'}, ACTION_NEXT_ERROR, "e", NULL, "next error"},
+    {TABLES, {'E'}, ACTION_PREVIOUS_ERROR, "E", NULL, "previous error"},
+    {TABLES | PLACE_SESSIONS | PLACE_INSPECT, {'y'}, ACTION_COPY, "y", NULL, "copy to the clipboard of your terminal (OSC 52)"},
+    {PLACE_INSPECT, {KEY_CODE_RIGHT, 'l', KEY_CODE_TAB}, ACTION_RIGHT, "Tab", "next part", "next tab"},
+    {PLACE_INSPECT, {KEY_CODE_LEFT, 'h', KEY_CODE_BACK_TAB}, ACTION_LEFT, "Shift-Tab", NULL, "previous tab"},
+    {VIEWS, {'1'}, ACTION_VIEW_1, "1", NULL, "Live"},
+    {VIEWS, {'2'}, ACTION_VIEW_2, "2", NULL, "Calls: the whole log"},
+    {VIEWS, {'3'}, ACTION_VIEW_3, "3", NULL, "Sessions"},
+    {VIEWS, {'4'}, ACTION_VIEW_4, "4", NULL, "Cache"},
+    {VIEWS, {'5'}, ACTION_VIEW_5, "5", NULL, "Spend"},
+    {SCROLLS, {KEY_CODE_UP, 'k'}, ACTION_UP, "Up k", NULL, "one row up"},
+    {SCROLLS, {KEY_CODE_DOWN, 'j'}, ACTION_DOWN, "Down j", NULL, "one row down"},
+    {SCROLLS, {KEY_CODE_PAGE_UP, KEY_CTRL('B')}, ACTION_PAGE_UP, "PgUp", NULL, "one page up"},
+    {SCROLLS, {KEY_CODE_PAGE_DOWN, KEY_CTRL('F'), ' '}, ACTION_PAGE_DOWN, "PgDn", NULL, "one page down"},
+    {SCROLLS, {'g', KEY_CODE_HOME}, ACTION_FIRST, "g", NULL, "first row"},
+    {SCROLLS, {'G', KEY_CODE_END}, ACTION_LAST, "G", NULL, "last row"},
+    {VIEWS, {KEY_CODE_ESC, 'q'}, ACTION_BACK, "Esc q", NULL, "back: unselect, show every session, clear the filter, Live"},
+    {PLACE_INSPECT | PLACE_HELP, {KEY_CODE_ESC, 'q'}, ACTION_BACK, "Esc", "back", "back"},
+    {PAGES, {'R'}, ACTION_RESTART, "R", NULL, "start the gateway again after it stopped"},
+    {PAGES | PLACE_HELP, {KEY_CTRL('L')}, ACTION_REDRAW, "Ctrl-L", NULL, "draw the screen anew"},
+    {PAGES, {'?'}, ACTION_HELP, "?", "help", "this help"},
+    {PLACE_HELP, {'?'}, ACTION_BACK, "?", NULL, NULL},
+    {PAGES | PLACE_HELP, {'Q', KEY_CTRL('C')}, ACTION_LEAVE, "Q", "leave", "leave the dashboard; the gateway goes on"},
+
+    {PLACE_PICKER | PLACE_FILTER | PLACE_SORT, {KEY_CODE_ENTER}, ACTION_ACCEPT, "Enter", "accept", NULL},
+    {PLACE_PICKER, {KEY_CODE_TAB}, ACTION_SCOPE, "Tab", "scope", NULL},
+    {PLACE_PICKER, {KEY_CODE_BACK_TAB}, ACTION_LEFT, "Shift-Tab", NULL, NULL},
+    {PLACE_PICKER | PLACE_SORT, {KEY_CODE_UP, KEY_CTRL('P')}, ACTION_UP, "Up", NULL, NULL},
+    {PLACE_PICKER | PLACE_SORT, {KEY_CODE_DOWN, KEY_CTRL('N')}, ACTION_DOWN, "Down", NULL, NULL},
+    {PLACE_PICKER, {KEY_CODE_PAGE_UP}, ACTION_PAGE_UP, "PgUp", NULL, NULL},
+    {PLACE_PICKER, {KEY_CODE_PAGE_DOWN}, ACTION_PAGE_DOWN, "PgDn", NULL, NULL},
+    {PLACE_SORT, {'k'}, ACTION_UP, "k", NULL, NULL},
+    {PLACE_SORT, {'j'}, ACTION_DOWN, "j", NULL, NULL},
+    {PLACE_SORT, {'r', ' '}, ACTION_REVERSE, "r", "reverse", NULL},
+    {PLACE_SORT, {'q', 's'}, ACTION_CANCEL, "q", NULL, NULL},
+    {PLACE_PICKER | PLACE_FILTER | PLACE_SORT, {KEY_CODE_ESC, KEY_CTRL('C')}, ACTION_CANCEL, "Esc", "cancel", NULL},
+};
+
+#define TABLE_COUNT (sizeof(table) / sizeof(table[0]))
+
+enum action keys_action(unsigned place, int key)
+{
+    for (size_t i = 0; i < TABLE_COUNT; i++) {
+        if (!(table[i].places & place))
+            continue;
+        for (int k = 0; k < KEYS_MAX; k++)
+            if (table[i].keys[k] != KEY_CODE_NONE && table[i].keys[k] == key)
+                return table[i].action;
+    }
+    return ACTION_NONE;
+}
+
+const struct key_binding *keys_at(unsigned place, size_t i)
+{
+    for (size_t at = 0; at < TABLE_COUNT; at++)
+        if ((table[at].places & place) && i-- == 0)
+            return &table[at];
+    return NULL;
+}

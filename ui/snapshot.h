@@ -1,0 +1,55 @@
+/* What the dashboard knows about the log and the gateway right now: copies, so
+ * that drawing never reads the disk.
+ *
+ * snapshot_refresh() reads only what can have changed; a figure that took long to
+ * sum (a log of millions) is asked for less often, so that looking on costs at
+ * most a few percent of a core.
+ * Thread: the db's. */
+#ifndef SPANTOP_UI_SNAPSHOT_H
+#define SPANTOP_UI_SNAPSHOT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "log/peer.h"
+#include "log/reader.h"
+#include "log/routes.h"
+
+#define CHART_SPAN_MS  (5 * 60 * 1000)
+#define CHART_BUCKETS  60
+#define CHART_WIDTH_MS (CHART_SPAN_MS / CHART_BUCKETS)
+#define SESSIONS_SHOWN 8
+
+struct snapshot {
+    int64_t now_ms;
+    struct totals today;
+    int64_t log_calls; /* calls in the whole log; -1 not known yet */
+    struct bucket buckets[CHART_BUCKETS];
+    struct group_page providers; /* of today */
+    struct session_page sessions;
+    struct route_set routes;
+    int64_t running;
+    struct err problem; /* why the last read failed; "" when it did not */
+
+    bool is_gateway_up;
+    bool has_gateway_ever; /* was up at some time while we looked */
+    struct peer peer;
+    struct peer_health health;
+    bool has_health;
+
+    /* private: when each costly part may be read again, by clock_mono_us */
+    int64_t sums_due_us, chart_due_us, health_due_us;
+    int64_t chart_from_ms;
+    bool is_stale;
+};
+
+void snapshot_init(struct snapshot *s);
+void snapshot_done(struct snapshot *s);
+/* changed: the log was written since the last time.  true when something was
+ * read anew. */
+bool snapshot_refresh(struct snapshot *s, struct db *db, bool changed);
+/* Is a gateway there, and is it well?  Once a second. */
+void snapshot_check_gateway(struct snapshot *s, const char *log_path);
+
+#endif

@@ -1,0 +1,93 @@
+#include "ui/switches.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+
+#include "base/json.h"
+
+static bool is_same(const char *a, const char *b)
+{
+    return a == b || (a && b && strcmp(a, b) == 0);
+}
+
+static void cache_words(const char *json, char *out, size_t size)
+{
+    size_t len = strlen(json);
+    size_t at = json_skip_space(json, len, 0);
+    struct span v;
+    int64_t ttl;
+    if (json_member(json, len, at, "cache_enabled", &v))
+        snprintf(out, size, "%s", v.len == 4 && memcmp(json + v.off, "true", 4) == 0 ? "on" : "off");
+    if (strcmp(out, "on") != 0 || !json_member(json, len, at, "cache_ttl", &v) || !json_int(json, v, &ttl) || ttl <= 0)
+        return;
+    if (ttl % 86400 == 0)
+        snprintf(out, size, "%lldd", (long long)(ttl / 86400));
+    else if (ttl % 3600 == 0)
+        snprintf(out, size, "%lldh", (long long)(ttl / 3600));
+    else if (ttl % 60 == 0)
+        snprintf(out, size, "%lldm", (long long)(ttl / 60));
+    else
+        snprintf(out, size, "%llds", (long long)ttl);
+}
+
+void switches_in_force(const struct route_set *set, const struct route_scope *scope, struct in_force *f)
+{
+    int64_t model_id = -1, provider_id = -1;
+    memset(f, 0, sizeof(*f));
+    strcpy(f->cache, "off");
+    for (size_t i = 0; i < set->count; i++) {
+        const struct route *r = &set->routes[i];
+        if (!r->enabled)
+            continue;
+        bool is_scope = is_same(r->session_id, scope->session_id) && is_same(r->purpose, scope->purpose) &&
+                        is_same(r->model_glob, scope->model_glob);
+        if (!is_scope) {
+            f->narrower += r->session_id || r->purpose || r->model_glob;
+            continue;
+        }
+        if (r->set_model && r->id > model_id) {
+            f->model = r->set_model;
+            model_id = r->id;
+        }
+        if (r->set_provider && r->id > provider_id) {
+            f->provider = r->set_provider;
+            provider_id = r->id;
+        }
+        if (r->params_json)
+            cache_words(r->params_json, f->cache, sizeof(f->cache));
+    }
+}
+
+static int64_t price_of(int64_t tokens, int64_t microusd_per_million)
+{
+    return (int64_t)((double)tokens * (double)microusd_per_million / 1e6 + 0.5);
+}
+
+bool switches_price(const struct catalog *catalog, const char *model_from, const char *model_to, int64_t context_tokens,
+                    int day, struct switch_price *p)
+{
+    if (!catalog || !model_from || !model_to || context_tokens <= 0)
+        return false;
+    const struct model *from = catalog_find(catalog, model_from), *to = catalog_find(catalog, model_to);
+    const struct price *old = from ? model_price_on(from, day) : NULL;
+    const struct price *new = to ? model_price_on(to, day) : NULL;
+    if (!old || !new || old->cache_read < 0 || new->cache_read < 0 || new->cache_write_5m < 0)
+        return false;
+    p->now_microusd = price_of(context_tokens, old->cache_read);
+    p->next_microusd = price_of(context_tokens, new->cache_write_5m);
+    p->then_microusd = price_of(context_tokens, new->cache_read);
+    return true;
+}
+
+bool switches_family(const char *model, char *glob, size_t size)
+{
+    static const char *const families[] = {"opus", "sonnet", "haiku", "fable"};
+    for (size_t i = 0; model && i < sizeof(families) / sizeof(families[0]); i++) {
+        if (!strcasestr(model, families[i]))
+            continue;
+        snprintf(glob, size, "*%s*", families[i]);
+        return true;
+    }
+    return false;
+}

@@ -19,7 +19,7 @@
 static const struct option_spec options[] = {
     {"json", NULL, "a JSON array with every column of the view calls"},
     {"last", "N", "the newest N only (all; on a terminal 50)"},
-    {"where", "FILTER", "only matching ones, e.g. 'model:opus status>=400 since:1h'"},
+    {"where", "FILTER", "only matching: 'model:opus status>=400 since:1h'"},
     {NULL, NULL, NULL},
 };
 

@@ -57,9 +57,9 @@ static int dashboard(struct cli *c, struct err *e)
 const struct command command_dashboard = {
     .name = "",
     .summary = "the gateway and the dashboard",
-    .synopsis = "[--listen ADDR:PORT] [--upstream URL] [--log FILE] [--no-color] [--no-unicode]",
-    .text = "Starts the log's gateway, or uses the running one. Where stdout is no terminal, one\n"
-            "line a finished call.",
+    .synopsis = "[--listen ADDR:PORT] [--upstream URL] [--log FILE] [--no-color]",
+    .text = "Starts the log's gateway, or uses the running one. Where stdout is no terminal,\n"
+            "one line a finished call.",
     .example = "spantop",
     .run = dashboard,
 };

@@ -155,8 +155,7 @@ const struct command command_demo = {
     .name = "demo",
     .summary = "everything against a simulated Respan; no key needed",
     .synopsis = "[--speed F] [--seed N]",
-    .text = "Has a log and a port of its own and leaves nothing behind. A real claude can join:\n"
-            "the dashboard's help shows the lines.",
+    .text = "Has a log and a port of its own and leaves nothing behind.",
     .example = "spantop demo --speed 4",
     .options = options,
     .run = demo,

@@ -131,8 +131,8 @@ const struct command command_models = {
     .name = "models",
     .summary = "the catalog: model, price, context, providers",
     .synopsis = "[--json]",
-    .text = "Prices are today's, in dollars per million tokens. Own models and prices stand in\n"
-            "$XDG_CONFIG_HOME/spantop/catalog.json.",
+    .text = "Prices are today's, in dollars per million tokens. Own models and prices stand\n"
+            "in $XDG_CONFIG_HOME/spantop/catalog.json.",
     .example = "spantop models",
     .options = options,
     .run = models,

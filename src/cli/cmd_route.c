@@ -17,13 +17,13 @@
 #include "respan/params.h"
 
 static const struct option_spec route_options[] = {
-    {"session", "ID", "only this session (id, beginning of it, or title)"},
+    {"session", "ID", "only this session: id, its beginning, or title"},
     {"agent", "WHO", "only main, subagent or side calls"},
     {"for", "GLOB", "only calls that ask for such a model"},
     {"model", "M", "send this model instead"},
     {"provider", "P", "pin this provider"},
     {"fallback", "A,B", "models Respan tries next"},
-    {"cache", "off|on|TTL", "Respan's response cache: 1h is cache_enabled, cache_ttl 3600"},
+    {"cache", "off|on|TTL", "Respan's response cache; a TTL such as 1h"},
     {"params", "JSON", "other Respan parameters, an object"},
     {"note", "TEXT", "a word to yourself"},
     {NULL, NULL, NULL},
@@ -299,8 +299,8 @@ const struct command command_routes = {
     .name = "routes",
     .summary = "all routes in force",
     .synopsis = "[--all] [--json]",
-    .text = "For each setting the most specific route wins (session, agent, model, none), then\n"
-            "the newest.",
+    .text = "For each setting the most specific route wins (session, agent, model, none),\n"
+            "then the newest.",
     .example = "spantop routes",
     .options = routes_options,
     .run = routes,

@@ -231,10 +231,11 @@ static int run(struct cli *c, struct err *e)
 
 const struct command command_run = {
     .name = "run",
-    .summary = "run a command (claude) with its LLM calls routed through the gateway",
+    .summary = "run a command (claude) with its calls going through the gateway",
     .synopsis = "[--] COMMAND ARG…",
-    .text = "Starts the gateway if none runs. The environment is changed for that command alone;\n"
-            "terminal, signals and exit status are its own. At the end one line tells the cost.",
+    .text = "Starts the gateway if none runs. The environment is changed for that command\n"
+            "alone; terminal, signals and exit status are its own. At the end one line tells\n"
+            "the cost.",
     .example = "spantop run claude --continue",
     .min_words = 1,
     .max_words = (size_t)-1,

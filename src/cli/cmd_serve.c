@@ -75,9 +75,9 @@ const struct command command_serve = {
     .summary = "run the gateway alone, in the foreground",
     .synopsis = "[--listen ADDR:PORT] [--upstream URL] [--log FILE] [--key-file FILE]\n"
                 "[--no-bodies] [--max-log-bytes SIZE] [--keep TIME] [--ca-file FILE]",
-    .text = "Prints one line when it listens. SIGTERM lets calls in flight finish, SIGINT does not.\n"
-            "The Respan key that the local token of spantop env stands for comes from\n"
-            "RESPAN_API_KEY, then from --key-file. A key that a client sends is passed on.",
+    .text = "Prints one line when it listens. SIGTERM lets calls in flight finish, SIGINT\n"
+            "does not. The Respan key that the local token of spantop env stands for comes\n"
+            "from RESPAN_API_KEY, then --key-file. A key a client sends is passed on.",
     .example = "spantop serve --listen 127.0.0.1:5000 --keep 90d --max-log-bytes 2G",
     .options = options,
     .run = serve,

@@ -7,7 +7,7 @@
 
 static const struct option_spec options[] = {
     {"port", "N", "where it listens on 127.0.0.1; 0: any free port"},
-    {"speed", "F", "1 is human speed, 10 ten times as fast, 0 no waiting (1)"},
+    {"speed", "F", "1 human speed, 10 ten times as fast, 0 no waits (1)"},
     {"seed", "N", "same seed, same answers (1)"},
     {"faults", "JSON", "faults to make, as for POST /sim/faults"},
     {"provider-mix", NULL, "spread sessions over providers"},
@@ -52,8 +52,8 @@ const struct command command_sim = {
     .name = "sim",
     .summary = "run the simulated Respan alone",
     .synopsis = "--port N [--speed F] [--seed N] [--faults JSON] [--provider-mix]",
-    .text = "Takes any key that does not begin with \"bad\". Prompts may hold directives such as\n"
-            "[[sim text hello]] or [[sim status 529]]; src/sim/sim.h lists them.",
+    .text = "Takes any key that does not begin with \"bad\". Prompts may hold directives such\n"
+            "as [[sim text hello]] or [[sim status 529]]; src/sim/sim.h lists them.",
     .example = "spantop sim --port 4800\nspantop serve --upstream http://127.0.0.1:4800/api/anthropic/",
     .options = options,
     .run = sim,

@@ -16,8 +16,8 @@
 
 static const struct option_spec options[] = {
     {"clear", NULL, "take the switch of this scope out"},
-    {"session", "ID", "only this session (id, beginning of it, or title)"},
-    {"for", "GLOB", "only calls that ask for such a model, e.g. 'claude-opus-*'"},
+    {"session", "ID", "only this session: id, its beginning, or title"},
+    {"for", "GLOB", "only calls asking for such a model: 'claude-opus-*'"},
     {NULL, NULL, NULL},
 };
 
@@ -156,7 +156,7 @@ const struct command command_model = {
     .summary = "show, switch or clear the model, for all or one session",
     .synopsis = "[NAME|--clear] [--session ID] [--for GLOB]",
     .text = "The switch holds from the very next call. Without a name: what is in force.\n"
-            "A name replaces, and --clear removes, every model setting of exactly that scope.",
+            "A name replaces, --clear removes every model setting of exactly that scope.",
     .example = "spantop model claude-sonnet-5-5\n"
                "spantop model claude-haiku-5-5 --for 'claude-sonnet-*'\n"
                "spantop model --clear",

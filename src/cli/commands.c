@@ -54,7 +54,7 @@ static void print_option(const struct option_spec *s)
 {
     char head[64];
     snprintf(head, sizeof head, "--%s%s%s", s->name, s->value ? " " : "", s->value ? s->value : "");
-    printf("  %-24s %s\n", head, s->help);
+    printf("  %-22s %s\n", head, s->help);
 }
 
 static void print_lines(const char *before, const char *lines)
@@ -92,10 +92,10 @@ void command_print_help(const struct command *c)
 void command_print_list(void)
 {
     printf("spantop: a terminal monitoring gateway for Claude Code\n"
-           "  spantop %-12s start the gateway (or use the running one), open the dashboard\n",
+           "  spantop %-9s start the gateway or use the running one; the dashboard\n",
            "");
     for (size_t i = 0; commands[i]; i++)
-        printf("  spantop %-12s %s\n", commands[i]->name, commands[i]->summary);
+        printf("  spantop %-9s %s\n", commands[i]->name, commands[i]->summary);
     printf("\n"
            "spantop COMMAND --help tells more, spantop help options lists --listen, --log, …\n"
            "Example: spantop in one terminal, spantop run claude in another\n");
@@ -106,8 +106,8 @@ void command_print_options(void)
     printf("Options of every command, before or after its own words:\n");
     for (const struct option_spec *s = common_options; s->name; s++)
         print_option(s);
-    printf("Each has an environment name (--key-file: SPANTOP_KEY_FILE) and a line in the config\n"
-           "file (key-file = …). Order: option, environment, config file, default.\n"
+    printf("Each has an environment name (--key-file: SPANTOP_KEY_FILE) and a line in the\n"
+           "config file (key-file = …). Order: option, environment, config file, default.\n"
            "Example: spantop serve --listen 127.0.0.1:5000 --log /tmp/try.db\n");
 }
 

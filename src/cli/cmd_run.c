@@ -231,7 +231,7 @@ static int run(struct cli *c, struct err *e)
 
 const struct command command_run = {
     .name = "run",
-    .summary = "run a command (claude) with its calls going through the gateway",
+    .summary = "run a command (claude), its calls through the gateway",
     .synopsis = "[--] COMMAND ARG…",
     .text = "Starts the gateway if none runs. The environment is changed for that command\n"
             "alone; terminal, signals and exit status are its own. At the end one line tells\n"

@@ -5,7 +5,6 @@
 #include <unistd.h>
 
 #include "cli/command.h"
-#include "cli/port_owner.h"
 #include "cli/values.h"
 #include "gateway/gateway.h"
 
@@ -40,7 +39,7 @@ static int serve(struct cli *c, struct err *e)
     int ready_fd = -1;
     if (ready_fd_of(c, &ready_fd, e) != 0)
         return CLI_USAGE;
-    if (settings_key(s, &key, e) != 0 || port_check_free(s->listen, e) != 0) {
+    if (settings_key(s, &key, e) != 0) {
         tell_parent(ready_fd, e);
         key_free(key);
         return CLI_FAILED;

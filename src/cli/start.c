@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -292,6 +293,17 @@ int gateway_verify(const struct peer *p, struct peer_health *h, struct err *e)
     return 0;
 }
 
+/* The gateway announces its upstream with exactly one slash at the end. */
+static bool is_same_url(const char *a, const char *b)
+{
+    size_t a_len = strlen(a), b_len = strlen(b);
+    while (a_len > 0 && a[a_len - 1] == '/')
+        a_len--;
+    while (b_len > 0 && b[b_len - 1] == '/')
+        b_len--;
+    return a_len == b_len && strncasecmp(a, b, a_len) == 0;
+}
+
 /* 0 attached, 1 none runs, -1. */
 static int attach(const struct start_options *o, struct started *s, struct err *e)
 {
@@ -307,7 +319,7 @@ static int attach(const struct start_options *o, struct started *s, struct err *
         return err_set(
             e, "the gateway of %s already listens on %s, not on %s; spantop stop ends it, or leave --listen out",
             settings->log_path, s->peer.address, settings->listen);
-    if (settings->upstream_is_given && strcmp(settings->upstream, s->peer.upstream) != 0)
+    if (settings->upstream_is_given && !is_same_url(settings->upstream, s->peer.upstream))
         return err_set(e, "the running gateway goes to %s, not to %s; spantop stop ends it, or leave --upstream out",
                        s->peer.upstream, settings->upstream);
     s->is_ours = false;

@@ -72,7 +72,7 @@ static int env(struct cli *c, struct err *e)
 
 const struct command command_env = {
     .name = "env",
-    .summary = "print the lines that route a shell's claude through the gateway",
+    .summary = "print the lines that route a shell's claude here",
     .synopsis = "[--shell bash|zsh|fish|powershell] [--direct]",
     .text = "ANTHROPIC_API_KEY becomes a local token that only this gateway takes; the Respan\n"
             "key stays with the gateway. --direct gives the lines for Respan without it.",

@@ -72,8 +72,9 @@ static int serve(struct cli *c, struct err *e)
 const struct command command_serve = {
     .name = "serve",
     .summary = "run the gateway alone, in the foreground",
-    .synopsis = "[--listen ADDR:PORT] [--upstream URL] [--log FILE] [--key-file FILE]\n"
-                "[--no-bodies] [--max-log-bytes SIZE] [--keep TIME] [--ca-file FILE]",
+    .synopsis = "[--listen ADDR:PORT] [--upstream URL] [--log FILE]\n"
+                "[--key-file FILE] [--ca-file FILE]\n"
+                "[--no-bodies] [--max-log-bytes SIZE] [--keep TIME]",
     .text = "Prints one line when it listens. SIGTERM lets calls in flight finish, SIGINT\n"
             "does not. The Respan key that the local token of spantop env stands for comes\n"
             "from RESPAN_API_KEY, then --key-file. A key a client sends is passed on.",

@@ -166,7 +166,7 @@ static int stats(struct cli *c, struct err *e)
 const struct command command_stats = {
     .name = "stats",
     .summary = "sums of calls, tokens and cost",
-    .synopsis = "[--since 1h|1d|…] [--by model|provider|session|day|…] [--json]",
+    .synopsis = "[--since 1h|1d|…] [--by model|provider|session|day] [--json]",
     .text = "IN counts cache reads and writes, too; CACHE is the share read from it.",
     .example = "spantop stats --since 7d --by day",
     .options = options,

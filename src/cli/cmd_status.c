@@ -127,8 +127,8 @@ const struct command command_status = {
     .name = "status",
     .summary = "is the gateway up, where, since when; size of the log",
     .synopsis = "[--json]",
-    .text = "dropped counts calls and bodies the log could not take; what is not known is null\n"
-            "in JSON. Status 0 whether it runs or not: see \"running\".",
+    .text = "dropped counts calls the log could not take; what is not known is null in JSON.\n"
+            "Status 0 whether it runs or not: see \"running\".",
     .example = "spantop status --json",
     .options = options,
     .run = status,

@@ -97,7 +97,7 @@ void command_print_list(void)
     for (size_t i = 0; commands[i]; i++)
         printf("  spantop %-9s %s\n", commands[i]->name, commands[i]->summary);
     printf("\n"
-           "spantop COMMAND --help tells more, spantop help options lists --listen, --log, …\n"
+           "spantop COMMAND --help tells more; spantop help options: --listen, --log, …\n"
            "Example: spantop in one terminal, spantop run claude in another\n");
 }
 

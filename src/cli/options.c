@@ -23,7 +23,7 @@ const struct option_spec common_options[] = {
     {"upstream", "URL", "endpoint (" UPSTREAM_DEFAULT ")"},
     {"log", "FILE", "the log ($XDG_DATA_HOME/spantop/log.db)"},
     {"key-file", "FILE", "the Respan key, where RESPAN_API_KEY is not set"},
-    {"config", "FILE", "NAME = VALUE lines ($XDG_CONFIG_HOME/spantop/spantop.conf)"},
+    {"config", "FILE", "settings ($XDG_CONFIG_HOME/spantop/spantop.conf)"},
     {"no-color", NULL, "no colours (also NO_COLOR)"},
     {"no-unicode", NULL, "ASCII only"},
     {"help", NULL, "help for the command"},

@@ -42,8 +42,7 @@
 static const char *const tables[] = {
     "CREATE TABLE meta(key TEXT PRIMARY KEY, value) WITHOUT ROWID",
     "INSERT INTO meta VALUES('next_call_id', 1), ('routes_version', 1), ('piece_secret', randomblob(192)),"
-    "  ('raw_body_bytes', 0), ('stored_body_bytes', 0), ('epoch', 1), ('epoch_day', 0), ('epoch_bytes', 0),"
-    "  ('bodies_gone_to', 0)",
+    "  ('raw_body_bytes', 0), ('stored_body_bytes', 0), ('bodies_gone_to', 0)",
     "CREATE TABLE setting(key TEXT PRIMARY KEY, value TEXT) WITHOUT ROWID",
 
     "CREATE TABLE call("
@@ -156,7 +155,15 @@ static const char *const tables[] = {
     "  blk INTEGER NOT NULL,"
     "  off INTEGER NOT NULL,"
     "  len INTEGER NOT NULL,"
-    "  epoch INTEGER NOT NULL)", /* the last one it was used in; see retention.h */
+    "  epoch INTEGER NOT NULL)", /* the last one it was used in */
+    /* A stretch of the log's life, ended by midnight or by so many bytes stored:
+     * bodies expire an epoch at a time (see retention.h). */
+    "CREATE TABLE epoch("
+    "  id INTEGER PRIMARY KEY,"
+    "  day INTEGER NOT NULL,"
+    "  first_call INTEGER NOT NULL,"
+    "  bytes INTEGER NOT NULL DEFAULT 0)",
+    "INSERT INTO epoch VALUES(1, 0, 1, 0)",
 
     "CREATE TABLE routes("
     "  id INTEGER PRIMARY KEY AUTOINCREMENT,"

@@ -1,0 +1,207 @@
+#include "log/journal_sums.h"
+
+#include <stdlib.h>
+
+#include "base/buf.h"
+#include "base/clock.h"
+#include "base/mem.h"
+#include "log/sql.h"
+
+static const char *const columns[] = {
+    "calls",          "errors",       "retries",              "tokens_in",   "tokens_cache_read",
+    "tokens_cache_write_5m", "tokens_cache_write_1h", "tokens_out", "cost_microusd", "unpriced_calls",
+    "cache_breaks",   "cache_break_microusd", "ttft_count",   "ttft_sum_ms",
+};
+#define COLUMNS ((int)(sizeof columns / sizeof *columns))
+
+struct sums {
+    const struct catalog *catalog;
+    sqlite3_stmt *session;
+    sqlite3_stmt *day;
+    sqlite3_stmt *minute;
+    sqlite3_stmt *newest_main;
+    sqlite3_stmt *title;
+};
+
+/* ---- Statements -------------------------------------------------------------- */
+
+/* INSERT INTO table(keys, sums) … ON CONFLICT(conflict) DO UPDATE SET more sums. */
+static sqlite3_stmt *prepare_upsert(sqlite3 *sq, const char *table, const char *keys, int key_count,
+                                    const char *conflict, const char *more, struct err *e)
+{
+    struct buf sql;
+    buf_init(&sql);
+    buf_printf(&sql, "INSERT INTO %s(%s", table, keys);
+    for (int i = 0; i < COLUMNS; i++)
+        buf_printf(&sql, ", %s", columns[i]);
+    buf_puts(&sql, ") VALUES(?");
+    for (int i = 1; i < key_count + COLUMNS; i++)
+        buf_puts(&sql, ", ?");
+    buf_printf(&sql, ") ON CONFLICT(%s) DO UPDATE SET %s", conflict, more);
+    for (int i = 0; i < COLUMNS; i++)
+        buf_printf(&sql, "%s%s = %s + excluded.%s", i ? ", " : "", columns[i], columns[i], columns[i]);
+    sqlite3_stmt *st = sql_prepare(sq, sql.data, e);
+    buf_done(&sql);
+    return st;
+}
+
+static int prepare(struct sums *s, sqlite3 *sq, struct err *e)
+{
+    s->session = prepare_upsert(sq, "session", "session_id, first_at, last_at, work_dir", 4, "session_id",
+                                "first_at = min(first_at, excluded.first_at), last_at = max(last_at, excluded.last_at),"
+                                " work_dir = coalesce(excluded.work_dir, work_dir), ",
+                                e);
+    s->day = prepare_upsert(sq, "day_sum", "day, session_id, model, provider, purpose", 5,
+                            "day, session_id, model, provider, purpose", "", e);
+    s->minute =
+        prepare_upsert(sq, "minute_sum", "minute, model, provider", 3, "minute, model, provider", "", e);
+    s->newest_main = sql_prepare(sq,
+                                 "UPDATE session SET main_call_id = ?2, context_tokens = ?3, context_limit = ?4,"
+                                 " model = ?5, provider = ?6"
+                                 " WHERE session_id = ?1 AND coalesce(main_call_id, 0) < ?2",
+                                 e);
+    s->title = sql_prepare(sq, "UPDATE session SET title = ?2 WHERE session_id = ?1", e);
+    return s->session && s->day && s->minute && s->newest_main && s->title ? 0 : -1;
+}
+
+struct sums *sums_open(sqlite3 *sq, const struct catalog *catalog, struct err *e)
+{
+    struct sums *s = xcalloc(1, sizeof *s);
+    s->catalog = catalog;
+    if (prepare(s, sq, e) == 0)
+        return s;
+    sums_free(s);
+    return NULL;
+}
+
+void sums_free(struct sums *s)
+{
+    if (!s)
+        return;
+    sqlite3_finalize(s->session);
+    sqlite3_finalize(s->day);
+    sqlite3_finalize(s->minute);
+    sqlite3_finalize(s->newest_main);
+    sqlite3_finalize(s->title);
+    free(s);
+}
+
+/* ---- Counting ---------------------------------------------------------------- */
+
+const char *call_counted_model(const struct call *c)
+{
+    return c->model_served ? c->model_served : c->model_sent ? c->model_sent : c->model_asked;
+}
+
+static int64_t known(int64_t n)
+{
+    return n > 0 ? n : 0;
+}
+
+static void count(const struct call *c, bool is_retry, int64_t n[COLUMNS])
+{
+    bool has_usage = c->usage.in >= 0 || c->usage.out >= 0;
+    const int64_t figures[] = {
+        1,
+        c->state == CALL_ERROR,
+        is_retry + (c->attempt > 1 ? c->attempt - 1 : 0),
+        known(c->usage.in),
+        known(c->usage.cache_read),
+        known(c->usage.cache_write_5m),
+        known(c->usage.cache_write_1h),
+        known(c->usage.out),
+        known(c->cost_microusd),
+        has_usage && c->cost_microusd < 0,
+        c->cache_break != NULL,
+        0, /* its cost is not known yet */
+        c->ttft_ms >= 0,
+        known(c->ttft_ms),
+    };
+    _Static_assert(sizeof figures / sizeof *figures == sizeof columns / sizeof *columns, "one figure a column");
+    for (int i = 0; i < COLUMNS; i++)
+        n[i] = figures[i];
+}
+
+static void bind_sums(sqlite3_stmt *st, int at, const int64_t n[COLUMNS])
+{
+    for (int i = 0; i < COLUMNS; i++)
+        sqlite3_bind_int64(st, at + i, n[i]);
+}
+
+static const char *or_empty(const char *s)
+{
+    return s ? s : "";
+}
+
+static int add_to_session(struct sums *s, const struct call *c, const int64_t n[COLUMNS], struct err *e)
+{
+    if (!c->session_id)
+        return 0;
+    int64_t last = c->finished_at > c->started_at ? c->finished_at : c->started_at;
+    sql_bind_text(s->session, 1, c->session_id);
+    sqlite3_bind_int64(s->session, 2, c->started_at);
+    sqlite3_bind_int64(s->session, 3, last);
+    sql_bind_text(s->session, 4, c->work_dir);
+    bind_sums(s->session, 5, n);
+    return sql_done(s->session, e);
+}
+
+static int add_to_day(struct sums *s, const struct call *c, const int64_t n[COLUMNS], struct err *e)
+{
+    sqlite3_bind_int(s->day, 1, clock_day_number(c->started_at));
+    sql_bind_text(s->day, 2, or_empty(c->session_id));
+    sql_bind_text(s->day, 3, or_empty(call_counted_model(c)));
+    sql_bind_text(s->day, 4, or_empty(c->provider_served));
+    sql_bind_text(s->day, 5, c->has_purpose ? purpose_name(c->purpose) : "");
+    bind_sums(s->day, 6, n);
+    return sql_done(s->day, e);
+}
+
+static int add_to_minute(struct sums *s, const struct call *c, const int64_t n[COLUMNS], struct err *e)
+{
+    if (c->finished_at < 0)
+        return 0;
+    sqlite3_bind_int64(s->minute, 1, c->finished_at / 60000);
+    sql_bind_text(s->minute, 2, or_empty(call_counted_model(c)));
+    sql_bind_text(s->minute, 3, or_empty(c->provider_served));
+    bind_sums(s->minute, 4, n);
+    return sql_done(s->minute, e);
+}
+
+/* The context a session stands at is that of its newest main call. */
+static int set_newest_main(struct sums *s, const struct call *c, struct err *e)
+{
+    if (!c->session_id || !c->has_purpose || c->purpose != PURPOSE_MAIN || c->usage.in < 0)
+        return 0;
+    const char *name = call_counted_model(c);
+    const struct model *model = s->catalog && name ? catalog_find(s->catalog, name) : NULL;
+    sql_bind_text(s->newest_main, 1, c->session_id);
+    sqlite3_bind_int64(s->newest_main, 2, c->id);
+    sqlite3_bind_int64(s->newest_main, 3, usage_context(&c->usage));
+    sql_bind_known(s->newest_main, 4, model ? model->context_tokens : -1);
+    sql_bind_text(s->newest_main, 5, name);
+    sql_bind_text(s->newest_main, 6, c->provider_served);
+    return sql_done(s->newest_main, e);
+}
+
+int sums_begin(struct sums *s, const struct call *c, struct err *e)
+{
+    static const int64_t nothing[COLUMNS] = {0};
+    return add_to_session(s, c, nothing, e);
+}
+
+int sums_end(struct sums *s, const struct call *c, bool is_retry, struct err *e)
+{
+    int64_t n[COLUMNS];
+    count(c, is_retry, n);
+    if (add_to_session(s, c, n, e) != 0 || add_to_day(s, c, n, e) != 0 || add_to_minute(s, c, n, e) != 0)
+        return -1;
+    return set_newest_main(s, c, e);
+}
+
+int sums_title(struct sums *s, const char *session_id, const char *title, struct err *e)
+{
+    sql_bind_text(s->title, 1, session_id);
+    sql_bind_text(s->title, 2, title);
+    return sql_done(s->title, e);
+}

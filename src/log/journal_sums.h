@@ -1,0 +1,28 @@
+/* Sessions, day sums and minute sums, in the same commit as the calls.
+ * Thread: the journal's; inside its transaction. */
+#ifndef SPANTOP_LOG_JOURNAL_SUMS_H
+#define SPANTOP_LOG_JOURNAL_SUMS_H
+
+#include <sqlite3.h>
+#include <stdbool.h>
+
+#include "base/attr.h"
+#include "base/err.h"
+#include "log/call.h"
+#include "respan/catalog.h"
+
+struct sums;
+/* catalog may be NULL: then nobody knows a context limit. */
+struct sums *sums_open(sqlite3 *sq, const struct catalog *catalog, struct err *e);
+void sums_free(struct sums *s);
+
+/* A call began: its session is there from now on. */
+NODISCARD int sums_begin(struct sums *s, const struct call *c, struct err *e);
+/* A call ended: count it, once. */
+NODISCARD int sums_end(struct sums *s, const struct call *c, bool is_retry, struct err *e);
+NODISCARD int sums_title(struct sums *s, const char *session_id, const char *title, struct err *e);
+
+/* The model a call is counted under: served, else sent, else asked; NULL unknown. */
+const char *call_counted_model(const struct call *c);
+
+#endif

@@ -1,0 +1,17 @@
+/* Keeping the write-ahead log short.
+ *
+ * Thread: wal_open, wal_step and wal_close on the journal's connection's thread;
+ * a thread of its own does the checkpoints. */
+#ifndef SPANTOP_LOG_WAL_H
+#define SPANTOP_LOG_WAL_H
+
+#include "base/err.h"
+#include "log/db.h"
+
+struct wal;
+struct wal *wal_open(struct db *writer, struct err *e);
+void wal_close(struct wal *w);
+/* After a commit, outside of any transaction. */
+void wal_step(struct wal *w);
+
+#endif

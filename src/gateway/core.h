@@ -1,0 +1,49 @@
+/* The running gateway's parts, for the files of this folder.
+ * Thread: proxy thread. */
+#ifndef SPANTOP_GATEWAY_CORE_H
+#define SPANTOP_GATEWAY_CORE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "gateway/gateway.h"
+#include "gateway/loop.h"
+#include "gateway/server.h"
+#include "gateway/target.h"
+#include "gateway/upstream.h"
+#include "log/journal.h"
+#include "log/peer.h"
+#include "log/routes.h"
+
+struct exchange;
+
+struct gateway {
+    const struct gateway_options *options;
+    struct loop *loop;
+    struct server *server;
+    struct upstream *upstream;
+    struct journal *journal;
+    struct route_watch *routes;
+    struct peer_lock *lock;
+    struct upstream_base base;
+    struct peer peer;                  /* address, instance token, version, start */
+    char listen_host[64];
+    char local_token[LOCAL_TOKEN_MAX];
+    size_t body_max_bytes;
+
+    struct exchange *exchanges;        /* all alive */
+    int64_t in_flight;                 /* of them, calls on their way upstream or back */
+    int64_t calls;                     /* since the start */
+    int64_t refused;                   /* by the guards and the token check */
+    int64_t unlogged;                  /* calls carried without a row: no id could be had */
+    int64_t routes_version;
+    int64_t models_absent_until_ms;    /* the upstream said it has no model list */
+
+    bool is_stopping;
+    struct timer drain_timer;
+};
+
+/* A call ended: while stopping, the last one ends the loop. */
+void gateway_call_ended(struct gateway *g);
+
+#endif

@@ -1,0 +1,252 @@
+/* Start, signals, drain, stop.
+ *
+ * Order of the start: the port first (so that "in use" is said before anything is
+ * touched), then the log's lock (one gateway a log, and only that one may mark
+ * calls as lost), the journal, the routes, the upstream; only then clients are
+ * accepted, though the kernel already queues them.
+ *
+ * Signals set a flag and wake the loop: the rest happens on its thread.  They are
+ * blocked in the journal's thread, which is made while they are. */
+#include "gateway/gateway.h"
+
+#include <errno.h>
+#include <malloc.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/diag.h"
+#include "base/encode.h"
+#include "base/mem.h"
+#include "gateway/core.h"
+#include "gateway/exchange.h"
+#include "gateway/holder.h"
+
+#define BODY_MAX_DEFAULT ((size_t)64 << 20)
+#define DRAIN_US         30000000
+
+/* --- Signals ------------------------------------------------------------------- */
+
+static struct loop *signalled_loop;
+static volatile sig_atomic_t drain_signals;
+static volatile sig_atomic_t end_signals;
+
+static void on_signal(int number)
+{
+    if (number == SIGINT)
+        end_signals = 1;
+    else
+        drain_signals++;
+    if (signalled_loop)
+        loop_wake(signalled_loop);
+}
+
+static const int watched_signals[] = {SIGTERM, SIGINT, SIGHUP};
+#define WATCHED_SIGNALS (sizeof watched_signals / sizeof *watched_signals)
+
+static void catch_signals(struct loop *l, struct sigaction before[WATCHED_SIGNALS + 1])
+{
+    struct sigaction act = {.sa_handler = on_signal, .sa_flags = SA_RESTART};
+    struct sigaction ignore = {.sa_handler = SIG_IGN};
+    drain_signals = end_signals = 0;
+    signalled_loop = l;
+    for (size_t i = 0; i < WATCHED_SIGNALS; i++)
+        sigaction(watched_signals[i], &act, &before[i]);
+    sigaction(SIGPIPE, &ignore, &before[WATCHED_SIGNALS]);
+}
+
+static void release_signals(const struct sigaction before[WATCHED_SIGNALS + 1])
+{
+    for (size_t i = 0; i < WATCHED_SIGNALS; i++)
+        sigaction(watched_signals[i], &before[i], NULL);
+    sigaction(SIGPIPE, &before[WATCHED_SIGNALS], NULL);
+    signalled_loop = NULL;
+}
+
+/* --- Stopping -------------------------------------------------------------------- */
+
+void gateway_call_ended(struct gateway *g)
+{
+    if (g->is_stopping && g->in_flight == 0)
+        loop_stop(g->loop);
+}
+
+static void on_drained_long_enough(void *arg)
+{
+    struct gateway *g = arg;
+    diag_line("stopping: %lld calls did not end within 30 s and are broken off", (long long)g->in_flight);
+    loop_stop(g->loop);
+}
+
+static void on_woken(void *arg)
+{
+    struct gateway *g = arg;
+    if (end_signals || drain_signals > 1) {
+        g->is_stopping = true;
+        loop_stop(g->loop);
+    } else if (drain_signals && !g->is_stopping) {
+        g->is_stopping = true;
+        loop_timer_set(g->loop, &g->drain_timer, loop_now_us(g->loop) + DRAIN_US);
+        gateway_call_ended(g);
+    }
+}
+
+static void stop_calls(struct gateway *g)
+{
+    for (struct exchange *x = g->exchanges; x; x = x->next)
+        exchange_stop(x);
+}
+
+/* --- Starting ---------------------------------------------------------------------- */
+
+/* glibc hands large freed blocks back to the kernel and faults them in again at
+ * the next call: bodies of 88 KB cost 25-45 us more that way, more than logging. */
+static void keep_memory(void)
+{
+    mallopt(M_MMAP_THRESHOLD, 1 << 30);
+    mallopt(M_TRIM_THRESHOLD, 1 << 30);
+}
+
+static int bind_port(struct gateway *g, struct server_options *server, int *fd, struct err *e)
+{
+    char who[500];
+    char address[80];
+    if (listen_parse(g->options->listen, g->listen_host, sizeof g->listen_host, &server->port, e) != 0)
+        return -1;
+    server->host = g->listen_host;
+    if (server_bind(server, g->peer.address, fd, e) == 0)
+        return 0;
+    if (errno != EADDRINUSE)
+        return -1;
+    snprintf(address, sizeof address, strchr(g->listen_host, ':') ? "[%s]:%d" : "%s:%d", g->listen_host, server->port);
+    holder_describe(address, server->port, who, sizeof who);
+    return err_set(e, "%s is in use by %s; stop it, or choose another port with --listen", address, who);
+}
+
+static int open_log(struct gateway *g, struct err *e)
+{
+    const struct gateway_options *o = g->options;
+    struct journal_options journal = {
+        .path = o->log_path,
+        .queue_max_bytes = o->queue_max_bytes,
+        .keep_bodies = o->keep_bodies,
+        .max_log_bytes = o->max_log_bytes,
+        .keep_days = o->keep_days,
+        .catalog = o->catalog,
+    };
+    sigset_t blocked, before;
+    g->lock = peer_lock_take(o->log_path, e);
+    if (!g->lock)
+        return -1;
+    sigemptyset(&blocked);
+    for (size_t i = 0; i < WATCHED_SIGNALS; i++)
+        sigaddset(&blocked, watched_signals[i]);
+    pthread_sigmask(SIG_BLOCK, &blocked, &before);
+    g->journal = journal_open(&journal, e);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    if (!g->journal || local_token_load(o->log_path, g->local_token, e) != 0)
+        return -1;
+    g->routes = route_watch_open(o->log_path, e);
+    if (!g->routes)
+        return -1;
+    const struct route_set *routes = route_watch_poll(g->routes, NULL);
+    g->routes_version = routes ? routes->version : 0;
+    return 0;
+}
+
+static int announce(struct gateway *g, struct err *e)
+{
+    unsigned char random[32];
+    random_bytes(random, sizeof random);
+    encode_hex(random, sizeof random, g->peer.token);
+    g->peer.pid = getpid();
+    g->peer.started_at = clock_wall_ms();
+    snprintf(g->peer.upstream, sizeof g->peer.upstream, "%s%s/", g->base.origin, g->base.path);
+    snprintf(g->peer.version, sizeof g->peer.version, "%s", SPANTOP_VERSION);
+    return peer_lock_announce(g->lock, &g->peer, e);
+}
+
+static int start(struct gateway *g, struct err *e)
+{
+    const struct gateway_options *o = g->options;
+    struct server_options server = {
+        .body_max_bytes = g->body_max_bytes,
+        .events = {g, exchange_head, exchange_request, exchange_drained, exchange_gone, exchange_closed},
+    };
+    struct upstream_options upstream = {&g->base, o->ca_file, o->upstream_idle_ms, o->connect_timeout_ms};
+    int fd = -1;
+    if (upstream_base_parse(&g->base, o->upstream, e) != 0 || bind_port(g, &server, &fd, e) != 0)
+        goto fail;
+    if (open_log(g, e) != 0)
+        goto fail;
+    g->upstream = upstream_new(g->loop, &upstream, e);
+    if (!g->upstream)
+        goto fail;
+    if (announce(g, e) != 0)
+        goto fail;
+    g->server = server_new(g->loop, &server, fd, e);
+    return g->server ? 0 : -1;
+fail:
+    if (fd >= 0)
+        close(fd);
+    return -1;
+}
+
+static void stop(struct gateway *g)
+{
+    stop_calls(g);
+    server_free(g->server);
+    upstream_free(g->upstream);
+    route_watch_close(g->routes);
+    journal_close(g->journal);
+    peer_lock_free(g->lock);
+    loop_timer_clear(g->loop, &g->drain_timer);
+    upstream_base_done(&g->base);
+}
+
+static void tell_parent(int fd, const char *fmt, ...) PRINTF_LIKE(2, 3);
+static void tell_parent(int fd, const char *fmt, ...)
+{
+    va_list args;
+    if (fd < 0)
+        return;
+    va_start(args, fmt);
+    vdprintf(fd, fmt, args);
+    va_end(args);
+    close(fd);
+}
+
+int gateway_run(const struct gateway_options *o, struct err *e)
+{
+    struct gateway g = {.options = o, .body_max_bytes = o->body_max_bytes ? o->body_max_bytes : BODY_MAX_DEFAULT};
+    struct sigaction before[WATCHED_SIGNALS + 1];
+    int rc = -1;
+    keep_memory();
+    g.drain_timer = (struct timer){.fn = on_drained_long_enough, .arg = &g};
+    g.loop = loop_new(e);
+    if (!g.loop) {
+        tell_parent(o->ready_fd, "error %s\n", e->text);
+        return -1;
+    }
+    catch_signals(g.loop, before);
+    loop_set_on_wake(g.loop, on_woken, &g);
+    if (start(&g, e) != 0) {
+        tell_parent(o->ready_fd, "error %s\n", e->text);
+        goto out;
+    }
+    tell_parent(o->ready_fd, "ok %s\n", g.peer.address);
+    if (o->print_ready) {
+        printf("spantop listening on http://%s\n", g.peer.address);
+        fflush(stdout);
+    }
+    rc = loop_run(g.loop, e);
+out:
+    stop(&g);
+    release_signals(before);
+    loop_free(g.loop);
+    return rc;
+}

@@ -1,0 +1,638 @@
+/* libcurl's multi interface on our loop.
+ *
+ * NO RESENDING.  When a kept-alive connection dies before the first byte of an
+ * answer, libcurl sends the whole request again by itself (Curl_retry_request,
+ * up to 5 times), although the upstream may have acted on the first copy and
+ * billed it.  No option turns that off, but each time a request is about to go
+ * out libcurl calls CURLOPT_PREREQFUNCTION: the second such call for one transfer
+ * is a resend, and it is let through only if not one byte of the first was
+ * accepted by the kernel (CURLINFO_REQUEST_SIZE still 0, as when the send itself
+ * failed).  Otherwise the transfer ends as cut, and the client, who knows what it
+ * asked for, decides.  To make that rare, idle connections are not used beyond
+ * KEEP_IDLE_S, and libcurl looks whether the peer has closed before using one.
+ *
+ * CALLBACKS.  A transfer may not be removed from inside its own callbacks, and
+ * unpausing may call back before it returns: both are deferred to the end of the
+ * loop's turn.  The timer callback only arms our timer.
+ *
+ * BYTES.  Every header line comes from the request; what libcurl would add by
+ * itself (Accept, Content-Type, Expect, User-Agent) is suppressed.  The target is
+ * given by CURLOPT_REQUEST_TARGET, which is not touched.  Nothing is decoded but
+ * the chunked framing. */
+#include "gateway/upstream.h"
+
+#include <curl/curl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "base/clock.h"
+#include "base/diag.h"
+#include "base/mem.h"
+
+/* Load balancers close idle connections after 60 s or more; one that is younger
+ * is very likely still open. */
+#define KEEP_IDLE_S 45L
+/* Kept-alive connections at most: a burst of subagents, not more. */
+#define KEEP_CONNECTIONS 64L
+/* Easy handles kept for reuse: making one costs more than a whole call's work. */
+#define KEEP_HANDLES 32
+/* One write call for most bodies' start; more would stay allocated per stream. */
+#define UPLOAD_BYTES 65536L
+#define IDLE_MS_DEFAULT    600000 /* above the client's own 300 s */
+#define CONNECT_MS_DEFAULT 10000
+
+struct socket_watch {
+    struct upstream *upstream;
+    struct watch watch;
+    curl_socket_t fd;
+    struct socket_watch *next;
+};
+
+struct transfer {
+    struct upstream *upstream;
+    struct transfer *prev, *next;
+    CURL *easy;
+    struct transfer_events events;
+    struct blob *body;
+    struct buf lines;          /* header lines, each with a NUL */
+    struct curl_slist *nodes;  /* into lines; curl only reads them */
+    size_t node_cap;
+    struct headers head;       /* the answer's, while it comes */
+    struct timer idle;
+    struct task resume;
+    struct task remove;
+    int64_t idle_us;
+    int64_t last_us;           /* when bytes last came */
+    int status;
+    unsigned tries;
+    bool has_head;
+    bool head_is_bad;
+    bool is_paused;
+    bool is_silent;
+    bool is_cancelled;
+    char error[CURL_ERROR_SIZE];
+};
+
+struct upstream {
+    struct loop *loop;
+    const struct upstream_base *base;
+    CURLM *multi;
+    CURLSH *share;
+    struct timer timer;
+    struct transfer *running; /* list */
+    struct transfer *spare;   /* list by next */
+    size_t spare_count;
+    struct socket_watch *sockets;
+    char *ca_file;
+    int64_t idle_ms;
+    int64_t connect_ms;
+};
+
+static void read_messages(struct upstream *u);
+
+/* --- Sockets and the timer ---------------------------------------------------- */
+
+static void on_socket_ready(void *arg, unsigned events)
+{
+    struct socket_watch *w = arg;
+    struct upstream *u = w->upstream;
+    int mask = (events & LOOP_READ ? CURL_CSELECT_IN : 0) | (events & LOOP_WRITE ? CURL_CSELECT_OUT : 0);
+    int running;
+    if (events & LOOP_GONE)
+        mask |= CURL_CSELECT_IN | CURL_CSELECT_ERR;
+    curl_multi_socket_action(u->multi, w->fd, mask, &running);
+    read_messages(u);
+}
+
+static void forget_socket(struct upstream *u, struct socket_watch *w)
+{
+    struct socket_watch **at = &u->sockets;
+    while (*at && *at != w)
+        at = &(*at)->next;
+    if (*at)
+        *at = w->next;
+    loop_unwatch(u->loop, &w->watch);
+    free(w);
+}
+
+static int on_socket(CURL *easy, curl_socket_t fd, int what, void *arg, void *socket_arg)
+{
+    struct upstream *u = arg;
+    struct socket_watch *w = socket_arg;
+    struct err e;
+    (void)easy;
+    if (what == CURL_POLL_REMOVE) {
+        if (w)
+            forget_socket(u, w);
+        curl_multi_assign(u->multi, fd, NULL);
+        return 0;
+    }
+    if (!w) {
+        w = xcalloc(1, sizeof *w);
+        *w = (struct socket_watch){.upstream = u, .fd = fd, .next = u->sockets};
+        w->watch = (struct watch){.fn = on_socket_ready, .arg = w};
+        u->sockets = w;
+        curl_multi_assign(u->multi, fd, w);
+    }
+    unsigned events = (what & CURL_POLL_IN ? LOOP_READ : 0) | (what & CURL_POLL_OUT ? LOOP_WRITE : 0);
+    if (loop_watch(u->loop, &w->watch, fd, events, &e) != 0) {
+        diag_line("upstream: %s", e.text);
+        return -1;
+    }
+    return 0;
+}
+
+static void on_timer_due(void *arg)
+{
+    struct upstream *u = arg;
+    int running;
+    curl_multi_socket_action(u->multi, CURL_SOCKET_TIMEOUT, 0, &running);
+    read_messages(u);
+}
+
+static int on_timer(CURLM *multi, long timeout_ms, void *arg)
+{
+    struct upstream *u = arg;
+    (void)multi;
+    if (timeout_ms < 0)
+        loop_timer_clear(u->loop, &u->timer);
+    else
+        loop_timer_set(u->loop, &u->timer, clock_mono_us() + (int64_t)timeout_ms * 1000);
+    return 0;
+}
+
+/* --- A transfer's life ----------------------------------------------------------- */
+
+static void unlink_running(struct transfer *t)
+{
+    if (t->prev)
+        t->prev->next = t->next;
+    else
+        t->upstream->running = t->next;
+    if (t->next)
+        t->next->prev = t->prev;
+    t->prev = t->next = NULL;
+}
+
+static void transfer_free(struct transfer *t)
+{
+    curl_easy_cleanup(t->easy);
+    blob_unref(t->body);
+    buf_done(&t->lines);
+    headers_done(&t->head);
+    free(t->nodes);
+    free(t);
+}
+
+/* Out of the multi handle and back among the spare ones. */
+static void retire(struct transfer *t)
+{
+    struct upstream *u = t->upstream;
+    loop_timer_clear(u->loop, &t->idle);
+    loop_undefer(u->loop, &t->resume);
+    loop_undefer(u->loop, &t->remove);
+    curl_multi_remove_handle(u->multi, t->easy);
+    unlink_running(t);
+    blob_unref(t->body);
+    t->body = NULL;
+    if (u->spare_count >= KEEP_HANDLES) {
+        transfer_free(t);
+        return;
+    }
+    t->next = u->spare;
+    u->spare = t;
+    u->spare_count++;
+}
+
+static void end(struct transfer *t, enum transfer_end how, const char *text)
+{
+    struct transfer_events events = t->events;
+    char copy[CURL_ERROR_SIZE + 64];
+    snprintf(copy, sizeof copy, "%s", text);
+    retire(t);
+    events.on_end(events.owner, how, copy);
+}
+
+static enum transfer_end end_of(const struct transfer *t, CURLcode code)
+{
+    long request_size = 0;
+    if (code == CURLE_OK)
+        return t->has_head && !t->head_is_bad ? TRANSFER_WHOLE : TRANSFER_CUT;
+    if (t->is_silent)
+        return TRANSFER_SILENT;
+    curl_easy_getinfo(t->easy, CURLINFO_REQUEST_SIZE, &request_size);
+    return t->tries > 0 && request_size > 0 ? TRANSFER_CUT : TRANSFER_CONNECT;
+}
+
+static void finish(struct transfer *t, CURLcode code)
+{
+    enum transfer_end how = end_of(t, code);
+    const char *text = t->error[0] ? t->error : curl_easy_strerror(code);
+    if (t->head_is_bad)
+        text = "its answer's headers are malformed";
+    else if (code == CURLE_ABORTED_BY_CALLBACK)
+        text = "a kept-alive connection closed after the request was sent; it is not sent again, since it may have been acted on";
+    else if (code == CURLE_OK && how == TRANSFER_CUT)
+        text = "it closed the connection without an answer";
+    end(t, how, text);
+}
+
+static void read_messages(struct upstream *u)
+{
+    CURLMsg *m;
+    int left;
+    while ((m = curl_multi_info_read(u->multi, &left))) {
+        if (m->msg != CURLMSG_DONE)
+            continue;
+        struct transfer *t = NULL;
+        CURLcode code = m->data.result;
+        curl_easy_getinfo(m->easy_handle, CURLINFO_PRIVATE, (char **)&t);
+        if (t->is_cancelled)
+            retire(t);
+        else
+            finish(t, code);
+    }
+}
+
+static void remove_now(void *arg)
+{
+    retire(arg);
+}
+
+void transfer_cancel(struct transfer *t)
+{
+    if (t->is_cancelled)
+        return;
+    t->is_cancelled = true;
+    loop_timer_clear(t->upstream->loop, &t->idle);
+    loop_defer(t->upstream->loop, &t->remove);
+}
+
+static void resume_now(void *arg)
+{
+    struct transfer *t = arg;
+    struct upstream *u = t->upstream;
+    int running;
+    if (t->is_cancelled)
+        return;
+    t->is_paused = false;
+    t->last_us = loop_now_us(u->loop);
+    curl_easy_pause(t->easy, CURLPAUSE_CONT);
+    /* Let curl act on what the unpausing changed without waiting for a socket. */
+    curl_multi_socket_action(u->multi, CURL_SOCKET_TIMEOUT, 0, &running);
+    read_messages(u);
+}
+
+void transfer_resume(struct transfer *t)
+{
+    if (t->is_paused)
+        loop_defer(t->upstream->loop, &t->resume);
+}
+
+static void on_idle(void *arg)
+{
+    struct transfer *t = arg;
+    int64_t now_us = loop_now_us(t->upstream->loop);
+    int64_t due_us = t->last_us + t->idle_us;
+    if (t->is_paused)
+        due_us = now_us + t->idle_us; /* it is the client who is slow */
+    if (due_us > now_us) {
+        loop_timer_set(t->upstream->loop, &t->idle, due_us);
+        return;
+    }
+    char text[128];
+    snprintf(text, sizeof text, "nothing came for %lld s", (long long)(t->idle_us / 1000000));
+    t->is_silent = true;
+    end(t, TRANSFER_SILENT, text);
+}
+
+/* --- The answer, as it comes -------------------------------------------------------- */
+
+static void take_status_line(struct transfer *t, const char *line, size_t len)
+{
+    const char *space = memchr(line, ' ', len);
+    headers_reset(&t->head);
+    t->status = space ? atoi(space + 1) : 0;
+}
+
+static void trim(const char **s, size_t *len)
+{
+    while (*len && (**s == ' ' || **s == '\t')) {
+        (*s)++;
+        (*len)--;
+    }
+    while (*len && strchr(" \t\r\n", (*s)[*len - 1]))
+        (*len)--;
+}
+
+static void take_header_line(struct transfer *t, const char *line, size_t len)
+{
+    const char *colon = memchr(line, ':', len);
+    if (!colon || colon == line || *line == ' ' || *line == '\t') {
+        t->head_is_bad = true; /* folded, or no header at all */
+        return;
+    }
+    const char *value = colon + 1;
+    size_t value_len = len - (size_t)(value - line);
+    trim(&value, &value_len);
+    if (memchr(value, '\0', value_len) || memchr(value, '\r', value_len) ||
+        headers_add(&t->head, line, (size_t)(colon - line), value, value_len) != 0)
+        t->head_is_bad = true;
+}
+
+/* Two lengths that disagree: nobody can know where the answer ends. */
+static bool has_two_lengths(const struct headers *h)
+{
+    size_t first = headers_find(h, "Content-Length", 0);
+    for (size_t i = first; i != HEADERS_NONE; i = headers_find(h, "Content-Length", i + 1))
+        if (strcmp(headers_value(h, i), headers_value(h, first)) != 0)
+            return true;
+    return false;
+}
+
+/* Once all of it went out the request's body is not read again (see NO RESENDING). */
+static void drop_sent_body(struct transfer *t)
+{
+    curl_off_t sent = 0;
+    if (!t->body || curl_easy_getinfo(t->easy, CURLINFO_SIZE_UPLOAD_T, &sent) != CURLE_OK)
+        return;
+    if ((size_t)sent < t->body->len)
+        return;
+    blob_unref(t->body);
+    t->body = NULL;
+}
+
+static size_t on_header(char *line, size_t size, size_t count, void *arg)
+{
+    struct transfer *t = arg;
+    size_t len = size * count;
+    bool is_blank = len == 0 || line[0] == '\r' || line[0] == '\n';
+    t->last_us = loop_now_us(t->upstream->loop);
+    if (t->is_cancelled)
+        return 0;
+    if (t->has_head)
+        return len; /* trailers */
+    if (len >= 5 && strncmp(line, "HTTP/", 5) == 0)
+        take_status_line(t, line, len);
+    else if (!is_blank)
+        take_header_line(t, line, len);
+    else if (t->status >= 200 || t->status == 101 || t->status < 100) {
+        t->head_is_bad = t->head_is_bad || t->status < 200 || t->status > 999 || has_two_lengths(&t->head);
+        if (t->head_is_bad)
+            return 0;
+        t->has_head = true;
+        drop_sent_body(t);
+        t->events.on_head(t->events.owner, t->status, &t->head);
+    }
+    return t->is_cancelled ? 0 : len;
+}
+
+static size_t on_data(char *data, size_t size, size_t count, void *arg)
+{
+    struct transfer *t = arg;
+    size_t len = size * count;
+    t->last_us = loop_now_us(t->upstream->loop);
+    if (t->is_cancelled || !t->has_head)
+        return len + 1; /* ends the transfer */
+    if (t->events.on_body(t->events.owner, data, len))
+        return t->is_cancelled ? len + 1 : len;
+    t->is_paused = true;
+    return CURL_WRITEFUNC_PAUSE;
+}
+
+static int on_about_to_send(void *arg, char *to, char *from, int to_port, int from_port)
+{
+    struct transfer *t = arg;
+    long sent = 0;
+    (void)to;
+    (void)from;
+    (void)to_port;
+    (void)from_port;
+    curl_easy_getinfo(t->easy, CURLINFO_REQUEST_SIZE, &sent);
+    t->tries++;
+    return t->tries > 1 && sent > 0 ? CURL_PREREQFUNC_ABORT : CURL_PREREQFUNC_OK;
+}
+
+/* --- Making a request ------------------------------------------------------------------ */
+
+static void set_lasting_options(struct upstream *u, struct transfer *t)
+{
+    CURL *easy = t->easy;
+    curl_easy_setopt(easy, CURLOPT_URL, u->base->origin);
+    curl_easy_setopt(easy, CURLOPT_PATH_AS_IS, 1L);
+    curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
+    curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
+    curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
+    curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L);
+    curl_easy_setopt(easy, CURLOPT_TCP_NODELAY, 1L);
+    curl_easy_setopt(easy, CURLOPT_TCP_KEEPALIVE, 1L);
+    curl_easy_setopt(easy, CURLOPT_MAXAGE_CONN, KEEP_IDLE_S);
+    curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)u->connect_ms);
+    curl_easy_setopt(easy, CURLOPT_UPLOAD_BUFFERSIZE, UPLOAD_BYTES);
+    curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, 1L);
+    curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, 2L);
+    curl_easy_setopt(easy, CURLOPT_SHARE, u->share);
+    if (u->ca_file)
+        curl_easy_setopt(easy, CURLOPT_CAINFO, u->ca_file);
+    /* The proxy variables are libcurl's own business, but never for this machine. */
+    if (u->base->is_loopback)
+        curl_easy_setopt(easy, CURLOPT_NOPROXY, "*");
+    /* A tunnel for http:// as well: the raw target would not suit a plain proxy. */
+    curl_easy_setopt(easy, CURLOPT_HTTPPROXYTUNNEL, 1L);
+    curl_easy_setopt(easy, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
+    curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, t->error);
+    curl_easy_setopt(easy, CURLOPT_PRIVATE, t);
+    curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, on_header);
+    curl_easy_setopt(easy, CURLOPT_HEADERDATA, t);
+    curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_data);
+    curl_easy_setopt(easy, CURLOPT_WRITEDATA, t);
+    curl_easy_setopt(easy, CURLOPT_PREREQFUNCTION, on_about_to_send);
+    curl_easy_setopt(easy, CURLOPT_PREREQDATA, t);
+}
+
+static struct transfer *transfer_take(struct upstream *u)
+{
+    struct transfer *t = u->spare;
+    if (t) {
+        u->spare = t->next;
+        u->spare_count--;
+    } else {
+        t = xcalloc(1, sizeof *t);
+        t->upstream = u;
+        t->easy = curl_easy_init();
+        if (!t->easy) {
+            free(t);
+            return NULL;
+        }
+        buf_init_max(&t->lines, HEADERS_TEXT_MAX);
+        headers_init(&t->head);
+        t->idle = (struct timer){.fn = on_idle, .arg = t};
+        t->resume = (struct task){.fn = resume_now, .arg = t};
+        t->remove = (struct task){.fn = remove_now, .arg = t};
+        set_lasting_options(u, t);
+    }
+    headers_reset(&t->head);
+    t->status = 0;
+    t->tries = 0;
+    t->has_head = t->head_is_bad = t->is_paused = t->is_silent = t->is_cancelled = false;
+    t->error[0] = '\0';
+    t->last_us = loop_now_us(u->loop);
+    t->next = u->running;
+    t->prev = NULL;
+    if (t->next)
+        t->next->prev = t;
+    u->running = t;
+    return t;
+}
+
+/* One line; its offset goes where the pointer will, since lines may still move. */
+static int put_line(struct transfer *t, size_t *count, const char *name, const char *value)
+{
+    if (*count == t->node_cap) {
+        t->node_cap = t->node_cap ? 2 * t->node_cap : 48;
+        t->nodes = xrealloc(t->nodes, t->node_cap * sizeof *t->nodes);
+    }
+    t->nodes[*count].data = (char *)t->lines.len;
+    (*count)++;
+    /* curl's ways to say: empty header "Name;", no such header "Name:". */
+    buf_puts(&t->lines, name);
+    if (!value)
+        buf_putc(&t->lines, ':');
+    else if (!*value)
+        buf_putc(&t->lines, ';');
+    else {
+        buf_puts(&t->lines, ": ");
+        buf_puts(&t->lines, value);
+    }
+    return buf_putc(&t->lines, '\0');
+}
+
+static int put_lines(struct transfer *t, const struct headers *h)
+{
+    static const char *const own[] = {"Accept", "Content-Type", "User-Agent"};
+    size_t count = 0;
+    buf_reset(&t->lines);
+    for (size_t i = 0; i < h->count; i++)
+        if (strcasecmp(headers_name(h, i), "Host") != 0 && strcasecmp(headers_name(h, i), "Expect") != 0)
+            (void)put_line(t, &count, headers_name(h, i), headers_value(h, i));
+    for (size_t i = 0; i < sizeof own / sizeof *own; i++)
+        if (headers_find(h, own[i], 0) == HEADERS_NONE)
+            (void)put_line(t, &count, own[i], NULL);
+    (void)put_line(t, &count, "Expect", NULL);
+    if (t->lines.failed)
+        return -1;
+    for (size_t i = 0; i < count; i++) {
+        t->nodes[i].data = t->lines.data + (size_t)t->nodes[i].data;
+        t->nodes[i].next = i + 1 < count ? &t->nodes[i + 1] : NULL;
+    }
+    return 0;
+}
+
+static void set_method(struct transfer *t, const struct transfer_request *r)
+{
+    CURL *easy = t->easy;
+    bool has_body = r->body && r->body->len > 0;
+    bool is_head = strcmp(r->method, "HEAD") == 0;
+    /* In this order: each of NOBODY, HTTPGET and POST resets the others. */
+    curl_easy_setopt(easy, CURLOPT_NOBODY, 0L);
+    curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, NULL);
+    if (has_body || (r->has_length_zero && !is_head)) {
+        curl_easy_setopt(easy, CURLOPT_POST, 1L);
+        curl_easy_setopt(easy, CURLOPT_POSTFIELDS, has_body ? r->body->data : "");
+        curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, has_body ? (curl_off_t)r->body->len : (curl_off_t)0);
+        if (strcmp(r->method, "POST") != 0)
+            curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, r->method);
+    } else if (is_head) {
+        curl_easy_setopt(easy, CURLOPT_NOBODY, 1L);
+    } else {
+        curl_easy_setopt(easy, CURLOPT_HTTPGET, 1L);
+        if (strcmp(r->method, "GET") != 0)
+            curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, r->method);
+    }
+}
+
+struct transfer *upstream_send(struct upstream *u, const struct transfer_request *r, struct err *e)
+{
+    struct transfer *t = transfer_take(u);
+    if (!t || put_lines(t, r->headers) != 0) {
+        err_set(e, "no memory for the request to the upstream");
+        goto fail;
+    }
+    t->events = r->events;
+    t->body = blob_ref(r->body);
+    t->idle_us = (r->idle_ms ? r->idle_ms : u->idle_ms) * 1000;
+    set_method(t, r);
+    curl_easy_setopt(t->easy, CURLOPT_REQUEST_TARGET, r->target);
+    curl_easy_setopt(t->easy, CURLOPT_HTTPHEADER, t->nodes);
+    CURLMcode code = curl_multi_add_handle(u->multi, t->easy);
+    if (code != CURLM_OK) {
+        err_set(e, "cannot start the request to the upstream: %s", curl_multi_strerror(code));
+        goto fail;
+    }
+    loop_timer_set(u->loop, &t->idle, loop_now_us(u->loop) + t->idle_us);
+    return t;
+fail:
+    if (t) {
+        unlink_running(t);
+        transfer_free(t);
+    }
+    return NULL;
+}
+
+/* --- The upstream's life ---------------------------------------------------------------- */
+
+struct upstream *upstream_new(struct loop *l, const struct upstream_options *o, struct err *e)
+{
+    if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK) {
+        err_set(e, "libcurl cannot be initialised");
+        return NULL;
+    }
+    struct upstream *u = xcalloc(1, sizeof *u);
+    u->loop = l;
+    u->base = o->base;
+    u->ca_file = xstrdup(o->ca_file);
+    u->idle_ms = o->idle_ms > 0 ? o->idle_ms : IDLE_MS_DEFAULT;
+    u->connect_ms = o->connect_ms > 0 ? o->connect_ms : CONNECT_MS_DEFAULT;
+    u->timer = (struct timer){.fn = on_timer_due, .arg = u};
+    u->multi = curl_multi_init();
+    u->share = curl_share_init();
+    if (!u->multi || !u->share) {
+        err_set(e, "no memory for libcurl");
+        upstream_free(u);
+        return NULL;
+    }
+    /* One thread: no locks.  Sessions are shared so that a new connection resumes TLS. */
+    curl_share_setopt(u->share, CURLSHOPT_SHARE, CURL_LOCK_DATA_SSL_SESSION);
+    curl_multi_setopt(u->multi, CURLMOPT_SOCKETFUNCTION, on_socket);
+    curl_multi_setopt(u->multi, CURLMOPT_SOCKETDATA, u);
+    curl_multi_setopt(u->multi, CURLMOPT_TIMERFUNCTION, on_timer);
+    curl_multi_setopt(u->multi, CURLMOPT_TIMERDATA, u);
+    curl_multi_setopt(u->multi, CURLMOPT_MAXCONNECTS, KEEP_CONNECTIONS);
+    curl_multi_setopt(u->multi, CURLMOPT_PIPELINING, (long)CURLPIPE_NOTHING);
+    return u;
+}
+
+void upstream_free(struct upstream *u)
+{
+    if (!u)
+        return;
+    while (u->running)
+        retire(u->running);
+    while (u->spare) {
+        struct transfer *t = u->spare;
+        u->spare = t->next;
+        transfer_free(t);
+    }
+    if (u->multi)
+        curl_multi_cleanup(u->multi);
+    if (u->share)
+        curl_share_cleanup(u->share);
+    while (u->sockets)
+        forget_socket(u, u->sockets);
+    loop_timer_clear(u->loop, &u->timer);
+    free(u->ca_file);
+    free(u);
+    curl_global_cleanup();
+}

@@ -60,7 +60,7 @@ static void print_routes(const struct route_set *set, bool all)
         table_put(&t, r->set_model);
         table_put(&t, r->set_provider);
         table_put(&t, r->params_json);
-        table_put(&t, r->note ? r->note : "");
+        table_put(&t, r->note);
         free(words);
         shown++;
     }

@@ -5,6 +5,7 @@
  * it stops, we stop, too, or the shell would wait for us; when a signal ends
  * it, we end by the same one. */
 #include <errno.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -130,21 +131,58 @@ static int end_as(int status)
 
 /* --- Afterwards --------------------------------------------------------------------- */
 
-#define SETTLE_MS 300 /* an ended call's row is written within this */
+#define SETTLE_MS 500 /* a call's row is written within 100 ms, its end within 300 */
 
-/* Until the calls of the command are written. */
-static void await_rows(struct db *db)
+/* How many calls the gateway carried and how many rows the log has, before the command. */
+struct before {
+    int64_t since_ms;
+    int64_t carried;
+    int64_t rows;
+};
+
+static int64_t carried_by(const struct started *g)
 {
-    int64_t end_us = clock_mono_us() + SETTLE_MS * 1000;
+    struct err ignored;
+    struct peer_health h;
+    return gateway_verify(&g->peer, &h, &ignored) == 0 ? h.calls : 0;
+}
+
+static int64_t rows_in(struct db *db)
+{
+    struct err ignored;
+    struct call_query every = {.sort = SORT_ID};
+    int64_t n = 0;
+    return reader_count(db, &every, &n, &ignored) == 0 ? n : 0;
+}
+
+static struct before look_before(const struct settings *s, const struct started *g)
+{
+    struct err ignored;
+    struct before b = {.since_ms = clock_wall_ms(), .carried = carried_by(g)};
+    struct db *db = db_open(s->log_path, DB_READ, &ignored);
+    b.rows = db ? rows_in(db) : 0;
+    db_close(db);
+    return b;
+}
+
+static bool are_any_open(struct db *db)
+{
     struct err ignored;
     struct call_page open;
-    bool is_busy = true;
-    while (is_busy && clock_mono_us() < end_us && reader_open_calls(db, &open, &ignored) == 0) {
-        is_busy = open.count > 0;
-        call_page_done(&open);
-        if (is_busy)
-            usleep(10000);
-    }
+    if (reader_open_calls(db, &open, &ignored) != 0)
+        return false;
+    bool any = open.count > 0;
+    call_page_done(&open);
+    return any;
+}
+
+/* Until the command's calls are written, to their end. */
+static void await_rows(struct db *db, const struct started *g, const struct before *b)
+{
+    int64_t wanted = b->rows + carried_by(g) - b->carried;
+    int64_t end_us = clock_mono_us() + SETTLE_MS * 1000;
+    while (wanted > b->rows && (rows_in(db) < wanted || are_any_open(db)) && clock_mono_us() < end_us)
+        poll(NULL, 0, 10);
 }
 
 static void add_row(struct totals *sum, const struct totals *t)
@@ -156,15 +194,16 @@ static void add_row(struct totals *sum, const struct totals *t)
 }
 
 /* "12 calls, 142k tokens in, 3.1k out, $0.21" of everything since then. */
-static int sum_up(const char *log_path, int64_t since_ms, char *line, size_t size, struct err *e)
+static int sum_up(const char *log_path, const struct started *g, const struct before *b, char *line, size_t size,
+                  struct err *e)
 {
     struct group_page page;
     struct totals sum = {0};
     struct db *db = db_open(log_path, DB_READ, e);
     if (!db)
         return -1;
-    await_rows(db);
-    int r = reader_groups(db, since_ms, GROUP_SESSION, &page, e);
+    await_rows(db, g, b);
+    int r = reader_groups(db, b->since_ms, GROUP_SESSION, &page, e);
     db_close(db);
     if (r != 0)
         return -1;
@@ -185,13 +224,13 @@ static int sum_up(const char *log_path, int64_t since_ms, char *line, size_t siz
     return 0;
 }
 
-static void tell_cost(struct cli *c, const struct started *g, int64_t since_ms)
+static void tell_cost(struct cli *c, const struct started *g, const struct before *b)
 {
     struct err e = {""};
     struct buf stop;
     char line[256];
     bool stays;
-    if (sum_up(c->settings.log_path, since_ms, line, sizeof line, &e) != 0 ||
+    if (sum_up(c->settings.log_path, g, b, line, sizeof line, &e) != 0 ||
         gateway_leave(&c->settings, g, &stays, &e) != 0) {
         cli_say("%s", e.text);
         return;
@@ -214,7 +253,7 @@ static int run(struct cli *c, struct err *e)
     if (find_key(&c->settings, &keeps_key, e) != 0 || gateway_start(&o, &gateway, e) != 0 ||
         client_env_load(&c->settings, &env, e) != 0)
         return CLI_FAILED;
-    int64_t since_ms = clock_wall_ms();
+    struct before before = look_before(&c->settings, &gateway);
     set_signals();
     fflush(NULL);
     pid_t pid = fork();
@@ -225,7 +264,7 @@ static int run(struct cli *c, struct err *e)
     child_pid = pid;
     int status = wait_for_end(pid);
     child_pid = 0;
-    tell_cost(c, &gateway, since_ms);
+    tell_cost(c, &gateway, &before);
     return end_as(status);
 }
 

@@ -5,7 +5,7 @@
 
 #define IN_USE_MS (12 * 3600000LL) /* a night's sleep does not make a client forget the gateway */
 
-/* Did any call begin lately?  When in doubt, yes. */
+/* The newest call in the log.  When in doubt, yes. */
 static bool is_in_use(const char *log_path)
 {
     struct err ignored;
@@ -22,6 +22,16 @@ static bool is_in_use(const char *log_path)
     return used;
 }
 
+/* The log is a moment behind: a gateway younger than that tells itself. */
+static bool has_carried_calls(const struct peer *p)
+{
+    struct err ignored;
+    struct peer_health h;
+    if (gateway_verify(p, &h, &ignored) != 0)
+        return false;
+    return h.in_flight > 0 || (h.calls > 0 && h.started_at >= clock_wall_ms() - IN_USE_MS);
+}
+
 int gateway_leave(const struct settings *s, const struct started *g, bool *stays, struct err *e)
 {
     struct peer now;
@@ -29,6 +39,6 @@ int gateway_leave(const struct settings *s, const struct started *g, bool *stays
     int r = peer_find(s->log_path, &now, e);
     if (r != 0)
         return r < 0 ? -1 : 0;
-    *stays = !g->is_ours || is_in_use(s->log_path);
+    *stays = !g->is_ours || has_carried_calls(&now) || is_in_use(s->log_path);
     return *stays ? 0 : gateway_stop(s->log_path, &now, false, NULL, e);
 }

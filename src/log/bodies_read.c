@@ -20,7 +20,7 @@ struct part {
     int64_t blk;
     size_t off; /* in the block */
     size_t len;
-    size_t to;  /* elements: offset in the body */
+    size_t to; /* elements: offset in the body */
     size_t first_insert;
     size_t insert_count;
 };
@@ -76,7 +76,8 @@ static int locate_run(struct rebuild *r, sqlite3_stmt *st, size_t from, size_t *
  * id reads both tables in order. */
 static int locate(struct rebuild *r, struct err *e)
 {
-    sqlite3_stmt *st = sql_prepare(r->sq, "SELECT id, blk, off, len FROM piece WHERE id BETWEEN ? AND ? ORDER BY id", e);
+    sqlite3_stmt *st =
+        sql_prepare(r->sq, "SELECT id, blk, off, len FROM piece WHERE id BETWEEN ? AND ? ORDER BY id", e);
     if (!st)
         return -1;
     qsort(r->order, r->count, sizeof(struct part *), compare_ids);

@@ -25,9 +25,9 @@
 #include "base/buf.h"
 #include "base/span.h"
 
-#define BODY_ARRAYS_MAX ((size_t)64)     /* bounds hostile bodies; the rest is skeleton */
+#define BODY_ARRAYS_MAX   ((size_t)64) /* bounds hostile bodies; the rest is skeleton */
 #define BODY_ELEMENTS_MAX ((size_t)4096)
-#define BODY_INSERTS_MAX ((size_t)8192)
+#define BODY_INSERTS_MAX  ((size_t)8192)
 
 struct body_array {
     size_t at;    /* offset in the skeleton */

@@ -66,8 +66,8 @@ int lost_mark(sqlite3 *sq, struct sums *sums, struct err *e)
 {
     struct lost l = {0};
     int rc = -1;
-    sqlite3_stmt *st = sql_prepare(
-        sq, "UPDATE call SET state = 'lost', tokens_out = ?2, bytes_out = ?3 WHERE id = ?1", e);
+    sqlite3_stmt *st =
+        sql_prepare(sq, "UPDATE call SET state = 'lost', tokens_out = ?2, bytes_out = ?3 WHERE id = ?1", e);
     if (!st || read_open(sq, &l, e) != 0)
         goto out;
     for (size_t i = 0; i < l.count; i++)

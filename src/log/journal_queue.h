@@ -21,8 +21,8 @@
 #include "log/call.h"
 #include "log/journal.h"
 
-#define QUEUE_ROWS_BYTES ((size_t)16 << 20)  /* about 10,000 rows: minutes of a full disk */
-#define QUEUE_IDS ((int64_t)4096)            /* ids reserved at once: seconds of the heaviest load */
+#define QUEUE_ROWS_BYTES  ((size_t)16 << 20) /* about 10,000 rows: minutes of a full disk */
+#define QUEUE_IDS         ((int64_t)4096)    /* ids reserved at once: seconds of the heaviest load */
 #define QUEUE_PROGRESS_US ((int64_t)200000)  /* five times a second */
 
 enum queue_op_kind { QUEUE_BEGIN, QUEUE_END };
@@ -30,10 +30,10 @@ struct queue_op {
     struct queue_op *next;
     enum queue_op_kind kind;
     struct call call;
-    struct blob *body;     /* begin: the request; end: the answer */
+    struct blob *body; /* begin: the request; end: the answer */
     struct blob *sent;
-    bool is_body_dropped;  /* there was one, but no room */
-    size_t bytes;          /* to be released */
+    bool is_body_dropped; /* there was one, but no room */
+    size_t bytes;         /* to be released */
 };
 
 struct queue_progress {

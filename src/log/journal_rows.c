@@ -19,20 +19,54 @@ struct rows {
 
 /* Columns in the order bind_row() binds them; the id and the lists stand apart. */
 static const char *const columns[] = {
-    "state",         "started_at",       "finished_at",    "session_id",      "agent_id",
-    "parent_agent_id", "purpose",        "method",         "path",            "status",
-    "error_type",    "error_message",    "stop_reason",    "model_asked",     "model_sent",
-    "model_served",  "provider_pinned",  "provider_served", "tokens_in",      "tokens_cache_read",
-    "tokens_cache_write_5m", "tokens_cache_write_1h", "tokens_out", "web_searches", "cost_microusd",
-    "cost_source",   "respan_cache",     "ttfb_ms",        "ttft_ms",         "duration_ms",
-    "bytes_in",      "bytes_out",        "request_id",     "respan_log_id",   "attempt",
-    "is_retry",      "cache_break",      "route_note",     "changes",         "work_dir",
-    "request_headers", "sent_headers",   "response_headers",
+    "state",
+    "started_at",
+    "finished_at",
+    "session_id",
+    "agent_id",
+    "parent_agent_id",
+    "purpose",
+    "method",
+    "path",
+    "status",
+    "error_type",
+    "error_message",
+    "stop_reason",
+    "model_asked",
+    "model_sent",
+    "model_served",
+    "provider_pinned",
+    "provider_served",
+    "tokens_in",
+    "tokens_cache_read",
+    "tokens_cache_write_5m",
+    "tokens_cache_write_1h",
+    "tokens_out",
+    "web_searches",
+    "cost_microusd",
+    "cost_source",
+    "respan_cache",
+    "ttfb_ms",
+    "ttft_ms",
+    "duration_ms",
+    "bytes_in",
+    "bytes_out",
+    "request_id",
+    "respan_log_id",
+    "attempt",
+    "is_retry",
+    "cache_break",
+    "route_note",
+    "changes",
+    "work_dir",
+    "request_headers",
+    "sent_headers",
+    "response_headers",
 };
-#define COLUMNS ((int)(sizeof columns / sizeof *columns))
-#define AT_ID (COLUMNS + 1)
+#define COLUMNS       ((int)(sizeof columns / sizeof *columns))
+#define AT_ID         (COLUMNS + 1)
 #define AT_BODY_STATE (COLUMNS + 2)
-#define AT_LISTS (COLUMNS + 3)
+#define AT_LISTS      (COLUMNS + 3)
 
 static const char *const list_columns[ROW_BODIES] = {"request_body", "sent_body", "response_body"};
 

@@ -24,12 +24,12 @@ struct row {
     struct call call;
     char *lists[ROW_BODIES]; /* piece lists not yet written; owned */
     size_t list_lens[ROW_BODIES];
-    int64_t raw_bytes;       /* what these lists stand for */
+    int64_t raw_bytes; /* what these lists stand for */
     bool is_retry;
     bool is_dirty;
     bool is_ended;
-    bool is_inserted;  /* committed at least once */
-    bool is_announced; /* its session knows of its begin */
+    bool is_inserted;   /* committed at least once */
+    bool is_announced;  /* its session knows of its begin */
     size_t queue_bytes; /* to be released with the commit */
 };
 

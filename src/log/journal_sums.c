@@ -8,9 +8,20 @@
 #include "log/sql.h"
 
 static const char *const columns[] = {
-    "calls",          "errors",       "retries",              "tokens_in",   "tokens_cache_read",
-    "tokens_cache_write_5m", "tokens_cache_write_1h", "tokens_out", "cost_microusd", "unpriced_calls",
-    "cache_breaks",   "cache_break_microusd", "ttft_count",   "ttft_sum_ms",
+    "calls",
+    "errors",
+    "retries",
+    "tokens_in",
+    "tokens_cache_read",
+    "tokens_cache_write_5m",
+    "tokens_cache_write_1h",
+    "tokens_out",
+    "cost_microusd",
+    "unpriced_calls",
+    "cache_breaks",
+    "cache_break_microusd",
+    "ttft_count",
+    "ttft_sum_ms",
 };
 #define COLUMNS ((int)(sizeof columns / sizeof *columns))
 
@@ -53,8 +64,7 @@ static int prepare(struct sums *s, sqlite3 *sq, struct err *e)
                                 e);
     s->day = prepare_upsert(sq, "day_sum", "day, session_id, model, provider, purpose", 5,
                             "day, session_id, model, provider, purpose", "", e);
-    s->minute =
-        prepare_upsert(sq, "minute_sum", "minute, model, provider", 3, "minute, model, provider", "", e);
+    s->minute = prepare_upsert(sq, "minute_sum", "minute, model, provider", 3, "minute, model, provider", "", e);
     s->newest_main = sql_prepare(sq,
                                  "UPDATE session SET main_call_id = ?2, context_tokens = ?3, context_limit = ?4,"
                                  " model = ?5, provider = ?6"

@@ -29,12 +29,12 @@
 #include "log/sql.h"
 #include "log/wal.h"
 
-#define BATCH_CALLS ((size_t)200)
-#define BATCH_BYTES ((size_t)256 << 10)
-#define GATHER_US ((int64_t)5000)   /* after the first call of a batch */
-#define SPACING_US ((int64_t)80000) /* after the last commit */
-#define BUSY_MS 100                 /* another program's write; then the batch is tried again */
-#define RETRY_US ((int64_t)200000)
+#define BATCH_CALLS   ((size_t)200)
+#define BATCH_BYTES   ((size_t)256 << 10)
+#define GATHER_US     ((int64_t)5000)  /* after the first call of a batch */
+#define SPACING_US    ((int64_t)80000) /* after the last commit */
+#define BUSY_MS       100              /* another program's write; then the batch is tried again */
+#define RETRY_US      ((int64_t)200000)
 #define LAST_TRIES_US ((int64_t)3000000) /* at the end, before what cannot be written is given up */
 
 struct title {
@@ -98,8 +98,10 @@ static int set_meta(sqlite3_stmt *st, const char *key, int64_t value, struct err
 static int start_ids(struct writer *w, struct err *e)
 {
     int64_t next = 0;
-    if (sql_int64(w->sq, "SELECT max(m.value, coalesce((SELECT max(id) + 1 FROM call), 1)) FROM meta m"
-                         " WHERE m.key = 'next_call_id'", &next, e) != 0)
+    if (sql_int64(w->sq,
+                  "SELECT max(m.value, coalesce((SELECT max(id) + 1 FROM call), 1)) FROM meta m"
+                  " WHERE m.key = 'next_call_id'",
+                  &next, e) != 0)
         return -1;
     w->ids_limit = next + QUEUE_IDS;
     if (set_meta(w->set_meta, "next_call_id", w->ids_limit, e) != 0)
@@ -406,6 +408,7 @@ static int commit(struct writer *w)
     }
     if (rc == SQLITE_OK && e.text[0] == '\0') {
         settle(w);
+        wal_step(w->wal);
     } else {
         explain(w, rc, &e);
         if (!w->failing_since_us)
@@ -492,8 +495,6 @@ static bool work(struct writer *w, int64_t *stopping_since_us)
     commit_if_due(w, t.is_stopping);
     free(w->progress.progress);
     w->progress = (struct queue_take){0};
-    if (!w->failing_since_us)
-        wal_step(w->wal);
     if (!t.is_stopping)
         return true;
     if (*stopping_since_us == 0)

@@ -16,7 +16,7 @@
 #include "log/sql.h"
 
 #define BLOCK_BYTES ((size_t)256 << 10)
-#define SECRET_MAX 1024
+#define SECRET_MAX  1024
 /* The largest body is 64 MiB; a block holds at most that and what came before. */
 #define BLOCK_MAX ((size_t)192 << 20)
 

@@ -4,8 +4,8 @@
  * grow: above STEP_IN_PAGES the journal's own thread, which can hold still, does
  * what little is left, and the next commit starts at the front of the file again.
  *
- * Only a reader that keeps its transaction open can hinder that; it is named once
- * the file passes LIMIT_PAGES.  A write-ahead log of 545 MB left by kill -9 costs 4 s
+ * Only a reader that keeps its transaction open can hinder that; this is said once the
+ * file passes LIMIT_PAGES.  A write-ahead log of 545 MB left by kill -9 costs 4 s
  * at the next start. */
 #include "log/wal.h"
 
@@ -18,18 +18,20 @@
 #include "log/sql.h"
 
 /* Pages of 4 KiB. */
-#define STEP_PAGES 1000     /* 4 MB: 10 to 20 ms of copying */
+#define STEP_PAGES    1000  /* 4 MB: 10 to 20 ms of copying */
 #define STEP_IN_PAGES 4000  /* 16 MB */
-#define LIMIT_PAGES 16384   /* 64 MB */
+#define WAIT_PAGES    6000  /* 24 MB: worth waiting for a checkpoint that runs */
+#define LIMIT_PAGES   16384 /* 64 MB */
 
 struct wal {
     struct db *writer;
     struct db *own;
-    int pages;      /* in the file after the last commit */
-    int tried_at;   /* pages when the journal's thread last tried */
+    int pages;    /* in the file after the last commit */
+    int tried_at; /* pages when the journal's thread last tried */
     bool has_warned;
     pthread_t thread;
-    pthread_mutex_t lock;
+    pthread_mutex_t at_work; /* held while a checkpoint runs: there can be one only */
+    pthread_mutex_t lock;    /* of what follows */
     pthread_cond_t wake;
     bool is_wanted;
     bool is_stopping;
@@ -55,7 +57,9 @@ static void *run(void *arg)
         }
         w->is_wanted = false;
         pthread_mutex_unlock(&w->lock);
+        pthread_mutex_lock(&w->at_work);
         sqlite3_wal_checkpoint_v2(db_sqlite(w->own), "main", SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
+        pthread_mutex_unlock(&w->at_work);
         pthread_mutex_lock(&w->lock);
     }
     pthread_mutex_unlock(&w->lock);
@@ -71,6 +75,7 @@ struct wal *wal_open(struct db *writer, struct err *e)
         free(w);
         return NULL;
     }
+    pthread_mutex_init(&w->at_work, NULL);
     pthread_mutex_init(&w->lock, NULL);
     pthread_cond_init(&w->wake, NULL);
     sqlite3_wal_hook(db_sqlite(writer), note_pages, w); /* in place of SQLite's own checkpoints */
@@ -79,6 +84,7 @@ struct wal *wal_open(struct db *writer, struct err *e)
     err_set(e, "no thread can be started");
     pthread_cond_destroy(&w->wake);
     pthread_mutex_destroy(&w->lock);
+    pthread_mutex_destroy(&w->at_work);
     db_close(w->own);
     free(w);
     return NULL;
@@ -97,6 +103,7 @@ void wal_close(struct wal *w)
     db_close(w->own);
     pthread_cond_destroy(&w->wake);
     pthread_mutex_destroy(&w->lock);
+    pthread_mutex_destroy(&w->at_work);
     free(w);
 }
 
@@ -108,24 +115,30 @@ static void want(struct wal *w)
     pthread_mutex_unlock(&w->lock);
 }
 
+/* Commits stand still here, so everything gets copied that no reader needs. */
+static void checkpoint_in_step(struct wal *w)
+{
+    if (w->pages < WAIT_PAGES ? pthread_mutex_trylock(&w->at_work) : pthread_mutex_lock(&w->at_work))
+        return;
+    sqlite3_wal_checkpoint_v2(db_sqlite(w->writer), "main", SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
+    pthread_mutex_unlock(&w->at_work);
+    w->tried_at = w->pages;
+}
+
 void wal_step(struct wal *w)
 {
     if (w->pages < STEP_PAGES) {
         w->tried_at = 0;
         w->has_warned = false;
-        return;
-    }
-    if (w->pages < STEP_IN_PAGES) {
+    } else if (w->pages < STEP_IN_PAGES) {
         want(w);
-        return;
+    } else if (w->pages >= w->tried_at + STEP_PAGES) {
+        checkpoint_in_step(w);
     }
-    if (w->pages < w->tried_at + STEP_PAGES)
-        return;
-    w->tried_at = w->pages;
-    sqlite3_wal_checkpoint_v2(db_sqlite(w->writer), "main", SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
     if (w->pages <= LIMIT_PAGES || w->has_warned)
         return;
     w->has_warned = true;
-    diag_line("the write-ahead log %s-wal has grown to %d MB because a program keeps reading it without a pause; end that program",
+    diag_line("the write-ahead log %s-wal has grown to %d MB because a program keeps reading the log without a pause; "
+              "end that program",
               db_path(w->writer), w->pages / 256);
 }

@@ -59,7 +59,7 @@ static int load_groups(struct app *a, enum group_by by, struct err *e)
 
 static int load_breaks(struct app *a, struct err *e)
 {
-    struct filter *f = filter_parse("cache_break:\":\"", e); /* every break is written "KIND: element" */
+    struct filter *f = filter_parse("breaks", e);
     if (!f)
         return -1;
     struct call_query q = {.filter = f, .sort = SORT_ID, .descending = true, .limit = 50};

@@ -10,6 +10,10 @@
 #include "base/text.h"
 #include "ui/glyph.h"
 
+#define MODEL_WHOLE  19 /* "opus-5-5 > sonnet-5": a switch is read at a glance */
+#define MODEL_LEAST  12
+#define SESSION_LEAST 8
+
 struct column_spec {
     const char *title;
     int width;      /* at least */
@@ -25,14 +29,14 @@ static const struct column_spec specs[COLUMN_COUNT_] = {
     [COLUMN_TIME] = {"TIME", 8, 8, 2, false, 0, SORT_ID},
     [COLUMN_SESSION] = {"SESSION", 10, 26, 2, false, 0, SORT_SESSION},
     [COLUMN_WHO] = {"WHO", 5, 5, 2, false, 4, SORT_PURPOSE},
-    [COLUMN_MODEL] = {"MODEL", 15, 34, 2, false, 0, SORT_MODEL},
+    [COLUMN_MODEL] = {"MODEL", MODEL_WHOLE, 34, 2, false, 0, SORT_MODEL},
     [COLUMN_PROVIDER] = {"PROVIDER", 9, 12, 2, false, 5, SORT_PROVIDER},
     [COLUMN_STATE] = {"ST", 5, 5, 1, true, 0, SORT_STATUS},
-    [COLUMN_IN] = {"IN", 5, 5, 1, true, 7, SORT_IN},
-    [COLUMN_CACHE] = {"CACHE", 5, 5, 1, true, 6, SORT_CACHE},
+    [COLUMN_IN] = {"IN", 5, 5, 1, true, 8, SORT_IN},
+    [COLUMN_CACHE] = {"CACHE", 5, 5, 1, true, 7, SORT_CACHE},
     [COLUMN_OUT] = {"OUT", 5, 5, 1, true, 0, SORT_OUT},
     [COLUMN_TTFT] = {"TTFT", 5, 5, 1, true, 3, SORT_TTFT},
-    [COLUMN_DURATION] = {"DUR", 6, 6, 1, true, 8, SORT_DURATION},
+    [COLUMN_DURATION] = {"DUR", 6, 6, 1, true, 6, SORT_DURATION},
     [COLUMN_RATE] = {"TOK/S", 5, 5, 1, true, 2, SORT_RATE},
     [COLUMN_COST] = {"COST", 6, 6, 2, true, 0, SORT_COST},
 };
@@ -89,6 +93,15 @@ static void widen(int *widths, const bool *has, int spare)
     }
 }
 
+/* All columns that can go are gone, and it is still too wide. */
+static void shrink(int *widths, int missing)
+{
+    for (; missing > 0 && widths[COLUMN_MODEL] > MODEL_LEAST; missing--)
+        widths[COLUMN_MODEL]--;
+    for (; missing > 0 && widths[COLUMN_SESSION] > SESSION_LEAST; missing--)
+        widths[COLUMN_SESSION]--;
+}
+
 void columns_lay_out(int width, bool with_all, struct column_layout *l)
 {
     bool has[COLUMN_COUNT_];
@@ -99,6 +112,7 @@ void columns_lay_out(int width, bool with_all, struct column_layout *l)
     }
     drop_columns(has, width);
     widen(widths, has, width - needed(has));
+    shrink(widths, needed(has) - width);
     l->count = 0;
     int col = LEFT_EDGE;
     for (int i = 0; i < COLUMN_COUNT_; i++) {
@@ -209,12 +223,25 @@ void time_short(char out[CELL_MAX], int64_t at_ms, int64_t now_ms)
 
 /* ---- Cells -------------------------------------------------------------- */
 
+/* A turning sign and, where no column tells it, how long it runs already. */
+static void running_text(const struct call *call, const struct row_context *x, char out[CELL_MAX])
+{
+    char elapsed[TEXT_SHORT_MAX];
+    text_ms(elapsed, call_duration_ms(call, x->now_ms));
+    if (x->has_duration)
+        snprintf(out, CELL_MAX, "%s", glyph_spinner(x->now_ms));
+    else if (strlen(elapsed) <= 3) /* the column's five */
+        snprintf(out, CELL_MAX, "%s %s", glyph_spinner(x->now_ms), elapsed);
+    else
+        snprintf(out, CELL_MAX, "%s%.5s", strlen(elapsed) == 4 ? glyph_spinner(x->now_ms) : "", elapsed);
+}
+
 static unsigned state_text(const struct call *call, const struct row_context *x, char out[CELL_MAX])
 {
     const struct glyphs *g = glyphs();
     switch (call->state) {
     case CALL_OPEN:
-        snprintf(out, CELL_MAX, "%s", glyph_spinner(x->now_ms));
+        running_text(call, x, out);
         return INK_ACCENT | STYLE_BOLD;
     case CALL_DONE:
         snprintf(out, CELL_MAX, "%lld", (long long)(call->status > 0 ? call->status : 200));
@@ -276,7 +303,7 @@ static unsigned cache_text(const struct call *call, char out[CELL_MAX])
         return INK_DIM;
     }
     snprintf(out, CELL_MAX, "%s%d%%", call->cache_break ? glyphs()->warn : "", percent);
-    return call->cache_break ? INK_WARN : percent >= 50 ? INK_GOOD : INK_PLAIN;
+    return call->cache_break ? INK_WARN : INK_PLAIN;
 }
 
 static unsigned figure_text(char out[CELL_MAX], int64_t n, void (*form)(char *, int64_t), unsigned style)
@@ -342,8 +369,18 @@ unsigned column_text(enum column column, const struct call *call, const struct r
     return INK_PLAIN;
 }
 
-void columns_draw_row(struct canvas *c, int row, const struct column_layout *l, const struct call *call, const struct row_context *x)
+static bool has_column(const struct column_layout *l, enum column column)
 {
+    for (size_t i = 0; i < l->count; i++)
+        if (l->places[i].column == column)
+            return true;
+    return false;
+}
+
+void columns_draw_row(struct canvas *c, int row, const struct column_layout *l, const struct call *call, const struct row_context *context)
+{
+    struct row_context with = *context, *x = &with;
+    with.has_duration = has_column(l, COLUMN_DURATION);
     for (size_t i = 0; i < l->count; i++) {
         const struct column_place *p = &l->places[i];
         char text[CELL_MAX];

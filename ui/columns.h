@@ -37,8 +37,10 @@ struct row_context {
     const struct catalog *catalog; /* may be NULL */
     int64_t now_ms;
     bool is_selected;
+    bool has_duration; /* a column tells it, else a running call's state does; columns_draw_row() knows */
 };
-void columns_draw_row(struct canvas *c, int row, const struct column_layout *l, const struct call *call, const struct row_context *x);
+void columns_draw_row(struct canvas *c, int row, const struct column_layout *l, const struct call *call,
+                      const struct row_context *context);
 
 #define CELL_MAX 96
 /* The text of one cell, uncleaned; the style it wants. */

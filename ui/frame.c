@@ -13,7 +13,7 @@
 #include "ui/columns.h"
 #include "ui/glyph.h"
 
-#define SEGMENTS_MAX   10
+#define SEGMENTS_MAX   16
 #define TABS_MIN_ROWS  30 /* below that the rows are worth more to the calls */
 
 struct segment {
@@ -240,7 +240,8 @@ static void draw_bottom(struct canvas *c, int row, const struct app *a)
         canvas_put(c, row, 1, c->cols - 2, a->notice_ink | STYLE_BOLD, a->notice);
         return;
     }
-    draw_hints(c, row, app_place(a));
+    if (!a->overlay) /* a box has its own line of keys */
+        draw_hints(c, row, app_place(a));
 }
 
 int frame_draw(struct canvas *c, struct app *a, int *bottom)
@@ -256,7 +257,7 @@ int frame_draw(struct canvas *c, struct app *a, int *bottom)
         row += 2;
     }
     draw_bottom(c, c->rows - 1, a);
-    *bottom = c->rows - 1;
+    *bottom = c->rows - (frame_has_tabs(c) ? 2 : 1);
     return row;
 }
 

@@ -35,10 +35,15 @@ static void make_grid(struct grid *g, int cols)
 
 /* ---- Today --------------------------------------------------------------- */
 
-static void figure(struct canvas *c, int row, int col, int width, unsigned style, const char *value, const char *word)
+struct figures {
+    struct canvas *c;
+    int col, digits, width;
+};
+
+static void figure(const struct figures *f, int row, unsigned style, const char *value, const char *word)
 {
-    canvas_put_right(c, row, col, 6, style, value);
-    canvas_put(c, row, col + 7, width - 7, INK_DIM, word);
+    canvas_put_right(f->c, row, f->col, f->digits, style, value);
+    canvas_put(f->c, row, f->col + f->digits + 1, f->width - f->digits - 1, INK_DIM, word);
 }
 
 static int64_t tokens_in(const struct totals *t)
@@ -54,20 +59,22 @@ static const char *plural(int64_t n, const char *one, const char *many)
 static void draw_today(struct canvas *c, int row, int col, int width, const struct totals *t)
 {
     char text[TEXT_SHORT_MAX];
-    int half = width / 2 < 16 ? width / 2 : 16;
+    bool narrow = width < 30;
+    struct figures left = {c, col, 6, narrow ? 12 : 16};
+    struct figures right = {c, col + left.width, narrow ? 4 : 6, width - left.width};
     canvas_heading(c, row, col, width, "Today");
     text_usd(text, t->cost_microusd);
-    figure(c, row + 1, col, half, STYLE_BOLD, text, "spent");
+    figure(&left, row + 1, STYLE_BOLD, text, "spent");
     text_count(text, tokens_in(t));
-    figure(c, row + 2, col, half, INK_PLAIN, text, "in");
+    figure(&left, row + 2, INK_PLAIN, text, "in");
     text_count(text, t->tokens_out);
-    figure(c, row + 3, col, half, INK_PLAIN, text, "out");
+    figure(&left, row + 3, INK_PLAIN, text, "out");
     text_count(text, t->calls);
-    figure(c, row + 1, col + half, half, STYLE_BOLD, text, plural(t->calls, "call", "calls"));
+    figure(&right, row + 1, STYLE_BOLD, text, plural(t->calls, "call", "calls"));
     text_count(text, t->errors);
-    figure(c, row + 2, col + half, half, t->errors ? INK_BAD | STYLE_BOLD : INK_PLAIN, text, plural(t->errors, "error", "errors"));
+    figure(&right, row + 2, t->errors ? INK_BAD | STYLE_BOLD : INK_PLAIN, text, plural(t->errors, "error", "errors"));
     text_count(text, t->retries);
-    figure(c, row + 3, col + half, half, t->retries ? INK_WARN : INK_PLAIN, text, plural(t->retries, "retry", "retries"));
+    figure(&right, row + 3, t->retries ? INK_WARN : INK_PLAIN, text, plural(t->retries, "retry", "retries"));
 }
 
 /* ---- The last five minutes ------------------------------------------------ */

@@ -349,10 +349,12 @@ void picker_draw(struct canvas *c, const struct picker *p, const struct route_se
     }
     struct in_force now;
     switches_in_force(routes, picker_scope(p), &now);
-    int cols = c->cols < 96 ? c->cols - 4 : 92;
+    int cols = c->cols < 102 ? c->cols - 4 : 98;
     int rows = c->rows - 4 < 22 ? c->rows - 4 : 22;
     int list = rows - 6;
     int row = (c->rows - rows) / 2, col = (c->cols - cols) / 2, inner = cols - 6;
+    for (int i = 0; i < rows; i++) /* room around, so that the box stands apart */
+        canvas_fill(c, row + i, col - 1, cols + 2, INK_PLAIN, " ");
     canvas_box(c, row, col, rows, cols, p->what == ROUTE_MODEL ? "Switch model" : "Pin provider");
     draw_scopes(c, row + 1, col + 3, inner, p);
     canvas_put(c, row + 2, col + 3, 1, INK_ACCENT | STYLE_BOLD, ">");

@@ -86,12 +86,13 @@ class Screen:
         return int(self._ask("#{pane_pid}"))
 
     def is_dead(self):
-        return self._ask("#{pane_dead}") == "1"
+        # The terminal's end and the exit status reach tmux one after the other.
+        return self._ask("#{pane_dead_status}#{pane_dead_signal}") != ""
 
     def exit_status(self):
         """None while it runs, or when a signal ended it."""
         status = self._ask("#{pane_dead_status}")
-        return int(status) if self.is_dead() and status else None
+        return int(status) if status else None
 
     # -- waiting -------------------------------------------------------------
     def wait(self, condition, limit_s, what):

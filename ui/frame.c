@@ -211,16 +211,18 @@ static int draw_hint(struct canvas *c, int row, int at, const struct key_binding
 }
 
 /* Help and leaving are always told; of the others as many as fit. */
-static void draw_hints(struct canvas *c, int row, unsigned place)
+static void draw_hints(struct canvas *c, int row, const struct app *a)
 {
     const struct key_binding *k;
+    unsigned place = app_place(a);
+    bool can_open = !a->inspect.is_open || a->inspect.tab == TAB_REQUEST;
     int kept = 0, at = 1;
     for (size_t i = 0; (k = keys_at(place, i)); i++)
         if (k->action == ACTION_HELP || k->action == ACTION_LEAVE)
             kept += hint_width(k);
     for (size_t i = 0; (k = keys_at(place, i)); i++) {
         bool always = k->action == ACTION_HELP || k->action == ACTION_LEAVE;
-        if (!k->hint || (!always && at + hint_width(k) + kept > c->cols))
+        if (!k->hint || (k->action == ACTION_OPEN && !can_open) || (!always && at + hint_width(k) + kept > c->cols))
             continue;
         kept -= always ? hint_width(k) : 0;
         at = draw_hint(c, row, at, k);
@@ -241,7 +243,7 @@ static void draw_bottom(struct canvas *c, int row, const struct app *a)
         return;
     }
     if (!a->overlay) /* a box has its own line of keys */
-        draw_hints(c, row, app_place(a));
+        draw_hints(c, row, a);
 }
 
 int frame_draw(struct canvas *c, struct app *a, int *bottom)

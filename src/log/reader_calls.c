@@ -1,0 +1,299 @@
+/* Pages of calls: by key, never by OFFSET, so that the last page of a million
+ * calls costs what the first one does.
+ *
+ * The order is (value, id), both in the direction asked for; calls whose value
+ * is unknown come last, whatever the direction.  A page is found in up to three
+ * steps: the rest of the calls with the value of the last one, those with a
+ * further value, those with none.  The ids are found first, in whatever index
+ * serves; then the rows are read, all in one moment of the log.
+ *
+ * Which index serves: id, session, model and provider have one of their own and
+ * are walked, unless a filter could reject nearly all of them; everything else
+ * is a scan that keeps the best, over the index `call_scan` where it has all
+ * that is asked for. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/buf.h"
+#include "base/mem.h"
+#include "log/filter_sql.h"
+#include "log/reader.h"
+#include "log/reader_row.h"
+#include "log/sql.h"
+
+#define INPUT \
+    "(c.tokens_in + ifnull(c.tokens_cache_read, 0) + ifnull(c.tokens_cache_write_5m, 0) + ifnull(c.tokens_cache_write_1h, 0))"
+
+struct sort {
+    const char *expr;
+    bool has_index;
+};
+
+static const struct sort SORTS[SORT_COUNT_] = {
+    [SORT_ID] = {"c.id", true},
+    [SORT_SESSION] = {"c.session_id", true},
+    [SORT_PURPOSE] = {"c.purpose", false},
+    [SORT_MODEL] = {"coalesce(c.model_served, c.model_sent, c.model_asked)", true},
+    [SORT_PROVIDER] = {"coalesce(c.provider_served, c.provider_pinned)", true},
+    [SORT_STATUS] = {"c.status", false},
+    [SORT_IN] = {INPUT, false},
+    [SORT_CACHE] = {"(c.tokens_cache_read * 1.0 / " INPUT ")", false},
+    [SORT_OUT] = {"c.tokens_out", false},
+    [SORT_TTFT] = {"c.ttft_ms", false},
+    [SORT_DURATION] = {"c.duration_ms", false},
+    [SORT_RATE] = {"(c.tokens_out * 1000.0 / (c.duration_ms - c.ttft_ms))", false},
+    [SORT_COST] = {"c.cost_microusd", false},
+};
+
+enum { PARAM_VALUE = 1, PARAM_ID, PARAM_SESSION, PARAM_LIMIT };
+
+struct paging {
+    sqlite3 *sq;
+    const struct call_query *query;
+    const struct sort *sort;
+    const char *index;                /* INDEXED BY …, where the planner would guess wrong; else "" */
+    size_t limit;                     /* one more than the page, to know whether it goes on */
+    int64_t ids[READER_PAGE_MAX + 1];
+    size_t count;
+    sqlite3_value *after;             /* the value of call after_id; NULL: from the start */
+    bool after_is_null;
+};
+
+/* ---- Conditions ---- */
+
+static bool is_narrowed(const struct call_query *q)
+{
+    return q->session_id || q->errors_only || filter_sql(q->filter);
+}
+
+static void put_conditions(struct buf *sql, const struct call_query *q)
+{
+    if (q->session_id)
+        buf_printf(sql, " AND c.session_id = ?%d", PARAM_SESSION);
+    if (q->errors_only)
+        buf_puts(sql, " AND c.state = 'error'");
+    if (filter_sql(q->filter))
+        buf_printf(sql, " AND %s", filter_sql(q->filter));
+}
+
+static void bind_conditions(sqlite3_stmt *st, const struct call_query *q)
+{
+    if (q->session_id)
+        sql_bind_text(st, PARAM_SESSION, q->session_id);
+    filter_bind(q->filter, st);
+}
+
+/* ---- Steps ---- */
+
+/* Append the ids that `where` gives, in `order`, as far as the page has room. */
+static int take_ids(struct paging *p, const char *where, const char *order, struct err *e)
+{
+    struct buf sql;
+    if (p->count >= p->limit)
+        return 0;
+    buf_init(&sql);
+    buf_printf(&sql, "SELECT c.id FROM call c %s WHERE %s", p->index, where);
+    put_conditions(&sql, p->query);
+    buf_printf(&sql, " ORDER BY %s LIMIT ?%d", order, PARAM_LIMIT);
+    sqlite3_stmt *st = sql_prepare(p->sq, sql.data, e);
+    buf_done(&sql);
+    if (!st)
+        return -1;
+    if (p->after)
+        sqlite3_bind_value(st, PARAM_VALUE, p->after);
+    sqlite3_bind_int64(st, PARAM_ID, p->query->after_id);
+    sqlite3_bind_int64(st, PARAM_LIMIT, (int64_t)(p->limit - p->count));
+    bind_conditions(st, p->query);
+    int rc;
+    while ((rc = sqlite3_step(st)) == SQLITE_ROW && p->count < p->limit)
+        p->ids[p->count++] = sqlite3_column_int64(st, 0);
+    if (rc != SQLITE_DONE && rc != SQLITE_ROW)
+        reader_fail(p->sq, e);
+    sqlite3_finalize(st);
+    return rc == SQLITE_DONE || rc == SQLITE_ROW ? 0 : -1;
+}
+
+/* take_ids() with texts made from the sort: %X its expression, %< what comes
+ * further in the order, %D the direction. */
+static int take_step(struct paging *p, const char *where, const char *order, struct err *e)
+{
+    struct buf made[2];
+    const char *const patterns[2] = {where, order};
+    for (int i = 0; i < 2; i++) {
+        buf_init(&made[i]);
+        for (const char *c = patterns[i]; *c; c++) {
+            if (*c != '%') {
+                buf_putc(&made[i], *c);
+                continue;
+            }
+            c++;
+            buf_puts(&made[i], *c == 'X' ? p->sort->expr : *c == '<' ? p->query->descending ? "<" : ">"
+                                                                    : p->query->descending ? "DESC" : "ASC");
+        }
+    }
+    int rc = take_ids(p, made[0].data, made[1].data, e);
+    buf_done(&made[0]);
+    buf_done(&made[1]);
+    return rc;
+}
+
+static int page_by_id(struct paging *p, struct err *e)
+{
+    return take_step(p, p->query->after_id ? "c.id %< ?2" : "1", "c.id %D", e);
+}
+
+/* In an index (value, id): three ranges, each read in order. */
+static int page_by_walk(struct paging *p, struct err *e)
+{
+    int rc = 0;
+    if (p->after && !p->after_is_null)
+        rc = take_step(p, "%X = ?1 AND c.id %< ?2", "c.id %D", e);
+    if (rc == 0 && !p->after_is_null)
+        rc = take_step(p, p->after ? "%X %< ?1" : "%X IS NOT NULL", "%X %D, c.id %D", e);
+    if (rc == 0)
+        rc = take_step(p, p->after_is_null ? "%X IS NULL AND c.id %< ?2" : "%X IS NULL", "c.id %D", e);
+    return rc;
+}
+
+static int page_by_scan(struct paging *p, struct err *e)
+{
+    int rc = 0;
+    if (!p->after_is_null)
+        rc = take_step(p, p->after ? "(%X %< ?1 OR (%X = ?1 AND c.id %< ?2))" : "%X IS NOT NULL", "%X %D, c.id %D", e);
+    if (rc == 0)
+        rc = take_step(p, p->after_is_null ? "%X IS NULL AND c.id %< ?2" : "%X IS NULL", "c.id %D", e);
+    return rc;
+}
+
+/* The value that the page goes on behind. */
+static int find_after(struct paging *p, struct err *e)
+{
+    char *sql = xasprintf("SELECT %s FROM call c WHERE c.id = ?1", p->sort->expr);
+    sqlite3_stmt *st = sql_prepare(p->sq, sql, e);
+    free(sql);
+    if (!st)
+        return -1;
+    sqlite3_bind_int64(st, 1, p->query->after_id);
+    int rc = sqlite3_step(st);
+    if (rc == SQLITE_ROW) {
+        p->after = sqlite3_value_dup(sqlite3_column_value(st, 0));
+        p->after_is_null = sqlite3_column_type(st, 0) == SQLITE_NULL;
+    } else if (rc == SQLITE_DONE) {
+        err_set(e, "call %lld, behind which to go on, is no longer in the log; start from the top", (long long)p->query->after_id);
+    } else {
+        reader_fail(p->sq, e);
+    }
+    sqlite3_finalize(st);
+    return rc == SQLITE_ROW ? 0 : -1;
+}
+
+static int find_ids(struct paging *p, struct err *e)
+{
+    const struct call_query *q = p->query;
+    if (q->sort == SORT_ID)
+        return page_by_id(p, e);
+    if (q->after_id && find_after(p, e) != 0)
+        return -1;
+    return p->sort->has_index && !is_narrowed(q) ? page_by_walk(p, e) : page_by_scan(p, e);
+}
+
+/* ---- Rows ---- */
+
+static int read_rows(struct paging *p, struct call_page *page, struct err *e)
+{
+    size_t count = p->count < p->limit ? p->count : p->limit - 1;
+    sqlite3_stmt *st = reader_prepare_row(p->sq, e);
+    if (!st)
+        return -1;
+    page->has_more = p->count == p->limit;
+    page->calls = xcalloc(count + 1, sizeof *page->calls);
+    int rc = 0;
+    for (size_t i = 0; i < count && rc == 0; i++) {
+        rc = reader_read_row(st, p->ids[i], &page->calls[page->count], e);
+        page->count += rc == 0;
+    }
+    sqlite3_finalize(st);
+    if (rc == 1)
+        return err_set(e, "the log is damaged: an index names a call that is not there");
+    return rc;
+}
+
+static size_t page_limit(size_t wanted)
+{
+    return wanted == 0 || wanted > READER_PAGE_MAX ? READER_PAGE_MAX : wanted;
+}
+
+int reader_calls(struct db *db, const struct call_query *q, struct call_page *page, struct err *e)
+{
+    struct paging p = {.sq = db_sqlite(db), .query = q, .sort = &SORTS[q->sort], .index = "", .limit = page_limit(q->limit) + 1};
+    *page = (struct call_page){0};
+    if (reader_begin(p.sq, e) != 0)
+        return -1;
+    int rc = find_ids(&p, e);
+    if (rc == 0)
+        rc = read_rows(&p, page, e);
+    reader_end(p.sq);
+    sqlite3_value_free(p.after);
+    if (rc != 0)
+        call_page_done(page);
+    return rc;
+}
+
+int reader_open_calls(struct db *db, struct call_page *page, struct err *e)
+{
+    struct call_query all = {.sort = SORT_ID};
+    struct paging p = {.sq = db_sqlite(db), .query = &all, .sort = &SORTS[SORT_ID], .index = "INDEXED BY call_open",
+                       .limit = READER_PAGE_MAX + 1};
+    *page = (struct call_page){0};
+    if (reader_begin(p.sq, e) != 0)
+        return -1;
+    int rc = take_ids(&p, "c.state = 'open'", "c.id", e);
+    if (rc == 0)
+        rc = read_rows(&p, page, e);
+    reader_end(p.sq);
+    if (rc != 0)
+        call_page_done(page);
+    return rc;
+}
+
+int reader_call(struct db *db, int64_t id, struct call *c, struct err *e)
+{
+    call_init(c);
+    sqlite3_stmt *st = reader_prepare_row(db_sqlite(db), e);
+    if (!st)
+        return -1;
+    int rc = reader_read_row(st, id, c, e);
+    sqlite3_finalize(st);
+    if (rc == 1)
+        err_set(e, "there is no call %lld in the log", (long long)id);
+    return rc;
+}
+
+int reader_count(struct db *db, const struct call_query *q, int64_t *n, struct err *e)
+{
+    sqlite3 *sq = db_sqlite(db);
+    struct buf sql;
+    buf_init(&sql);
+    buf_puts(&sql, is_narrowed(q) ? "SELECT count(*) FROM call c WHERE 1" : "SELECT count(*) FROM call c");
+    put_conditions(&sql, q);
+    sqlite3_stmt *st = sql_prepare(sq, sql.data, e);
+    buf_done(&sql);
+    if (!st)
+        return -1;
+    bind_conditions(st, q);
+    int rc = sqlite3_step(st);
+    if (rc == SQLITE_ROW)
+        *n = sqlite3_column_int64(st, 0);
+    else
+        reader_fail(sq, e);
+    sqlite3_finalize(st);
+    return rc == SQLITE_ROW ? 0 : -1;
+}
+
+void call_page_done(struct call_page *p)
+{
+    for (size_t i = 0; i < p->count; i++)
+        call_done(&p->calls[i]);
+    free(p->calls);
+    *p = (struct call_page){0};
+}

@@ -1,0 +1,182 @@
+/* Sums over many calls, from the rollup tables wherever they can serve.
+ *
+ * The tables know whole local days and whole minutes.  A span that begins
+ * within a day takes that day's rest from the calls themselves, so that a sum
+ * over "since 15:20" is exact; spans over pruned calls are right from the first
+ * midnight on. */
+#include <stdlib.h>
+
+#include "base/clock.h"
+#include "base/mem.h"
+#include "log/reader.h"
+#include "log/reader_row.h"
+#include "log/sql.h"
+
+/* Sessions of many months; callers show far fewer. */
+#define GROUPS_MAX 1000
+#define MINUTE_MS 60000
+
+/* What journal_sums.c counts of an ended call, as an expression a column. */
+#define SQL_ENDED_FIGURES                                                                                              \
+    "1 AS calls, c.state = 'error' AS errors, c.is_retry + max(ifnull(c.attempt, 1) - 1, 0) AS retries,"               \
+    " ifnull(c.tokens_in, 0) AS tokens_in, ifnull(c.tokens_cache_read, 0) AS tokens_cache_read,"                       \
+    " ifnull(c.tokens_cache_write_5m, 0) AS tokens_cache_write_5m,"                                                    \
+    " ifnull(c.tokens_cache_write_1h, 0) AS tokens_cache_write_1h, ifnull(c.tokens_out, 0) AS tokens_out,"             \
+    " ifnull(c.cost_microusd, 0) AS cost_microusd,"                                                                    \
+    " c.cost_microusd IS NULL AND (c.tokens_in IS NOT NULL OR c.tokens_out IS NOT NULL) AS unpriced_calls,"            \
+    " c.cache_break IS NOT NULL AS cache_breaks, ifnull(c.cache_break_microusd, 0) AS cache_break_microusd,"           \
+    " c.ttft_ms IS NOT NULL AS ttft_count, ifnull(c.ttft_ms, 0) AS ttft_sum_ms"
+
+int reader_day_totals(struct db *db, int from_day, int to_day, struct totals *t, struct err *e)
+{
+    sqlite3 *sq = db_sqlite(db);
+    sqlite3_stmt *st = sql_prepare(sq, "SELECT " READER_TOTALS " FROM day_sum WHERE day BETWEEN ?1 AND ?2", e);
+    if (!st)
+        return -1;
+    sqlite3_bind_int(st, 1, from_day);
+    sqlite3_bind_int(st, 2, to_day);
+    int rc = sqlite3_step(st);
+    if (rc == SQLITE_ROW)
+        *t = reader_totals(st, 0);
+    else
+        reader_fail(sq, e);
+    sqlite3_finalize(st);
+    return rc == SQLITE_ROW ? 0 : -1;
+}
+
+/* ---- Groups ---- */
+
+/* The key of a group in day_sum and in `call c`; '' in the table is unknown.
+ * ?3 is the day that the first, partial day of the span is. */
+static const struct {
+    const char *of_day;
+    const char *of_call;
+} KEYS[] = {
+    [GROUP_MODEL] = {"model", "coalesce(c.model_served, c.model_sent, c.model_asked, '')"},
+    [GROUP_PROVIDER] = {"provider", "ifnull(c.provider_served, '')"},
+    [GROUP_SESSION] = {"session_id", "ifnull(c.session_id, '')"},
+    [GROUP_DAY] = {"CAST(day AS TEXT)", "CAST(?3 AS TEXT)"},
+    [GROUP_PURPOSE] = {"purpose", "ifnull(c.purpose, '')"},
+};
+
+/* ?1 and ?2 bound the partial day.  Ids rise with time but for jumps of the
+ * clock, so they only narrow the search. */
+#define SQL_PARTIAL_DAY                                                                                                \
+    " FROM call c WHERE c.id >= (SELECT f.id FROM call f WHERE f.started_at >= ?1 ORDER BY f.id LIMIT 1)"              \
+    " AND c.id <= (SELECT l.id FROM call l WHERE l.started_at < ?2 ORDER BY l.id DESC LIMIT 1)"                        \
+    " AND c.started_at >= ?1 AND c.started_at < ?2 AND c.state != 'open'"
+
+static char *groups_sql(enum group_by by)
+{
+    return xasprintf("SELECT k, " READER_TOTALS ", sum(ttft_count), sum(ttft_sum_ms),"
+                     " (SELECT title FROM session WHERE %d AND session_id = k) FROM ("
+                     "SELECT %s AS k, calls, errors, retries, tokens_in, tokens_cache_read, tokens_cache_write_5m,"
+                     " tokens_cache_write_1h, tokens_out, cost_microusd, unpriced_calls, cache_breaks, cache_break_microusd,"
+                     " ttft_count, ttft_sum_ms FROM day_sum WHERE day >= ?4"
+                     " UNION ALL SELECT %s AS k, " SQL_ENDED_FIGURES SQL_PARTIAL_DAY
+                     ") GROUP BY k ORDER BY sum(cost_microusd) DESC,"
+                     " sum(tokens_in + tokens_cache_read + tokens_cache_write_5m + tokens_cache_write_1h + tokens_out) DESC, k"
+                     " LIMIT %d",
+                     by == GROUP_SESSION, KEYS[by].of_day, KEYS[by].of_call, GROUPS_MAX);
+}
+
+static int64_t next_midnight(int64_t ms)
+{
+    int64_t start = clock_day_start_ms(ms);
+    /* 26 h on is the next day even when an hour is put in, and not yet the one after. */
+    return clock_day_start_ms(start + (int64_t)26 * 3600 * 1000);
+}
+
+static void bind_span(sqlite3_stmt *st, int64_t since_ms)
+{
+    if (since_ms < 0)
+        since_ms = 0;
+    bool is_whole = since_ms == 0 || clock_day_start_ms(since_ms) == since_ms;
+    int64_t days_from_ms = is_whole ? since_ms : next_midnight(since_ms);
+    sqlite3_bind_int64(st, 1, since_ms);
+    sqlite3_bind_int64(st, 2, is_whole ? INT64_MIN : days_from_ms);
+    sqlite3_bind_int(st, 3, clock_day_number(since_ms));
+    sqlite3_bind_int(st, 4, since_ms == 0 ? 0 : clock_day_number(days_from_ms));
+}
+
+static struct group_row read_group(sqlite3_stmt *st)
+{
+    struct group_row row = {.totals = reader_totals(st, 1), .ttft_ms_mean = -1};
+    int64_t timed = sqlite3_column_int64(st, 1 + READER_TOTALS_COUNT);
+    if (sqlite3_column_bytes(st, 0) > 0)
+        row.key = sql_text(st, 0);
+    if (timed > 0)
+        row.ttft_ms_mean = (sqlite3_column_int64(st, 2 + READER_TOTALS_COUNT) + timed / 2) / timed;
+    row.label = sql_text(st, 3 + READER_TOTALS_COUNT);
+    return row;
+}
+
+int reader_groups(struct db *db, int64_t since_ms, enum group_by by, struct group_page *page, struct err *e)
+{
+    sqlite3 *sq = db_sqlite(db);
+    char *sql = groups_sql(by);
+    *page = (struct group_page){0};
+    sqlite3_stmt *st = sql_prepare(sq, sql, e);
+    free(sql);
+    if (!st)
+        return -1;
+    bind_span(st, since_ms);
+    int rc;
+    while ((rc = sqlite3_step(st)) == SQLITE_ROW) {
+        page->rows = xrealloc(page->rows, (page->count + 1) * sizeof *page->rows);
+        page->rows[page->count++] = read_group(st);
+    }
+    if (rc != SQLITE_DONE) {
+        reader_fail(sq, e);
+        group_page_done(page);
+    }
+    sqlite3_finalize(st);
+    return rc == SQLITE_DONE ? 0 : -1;
+}
+
+void group_page_done(struct group_page *p)
+{
+    for (size_t i = 0; i < p->count; i++) {
+        free(p->rows[i].key);
+        free(p->rows[i].label);
+    }
+    free(p->rows);
+    *p = (struct group_page){0};
+}
+
+/* ---- Buckets ---- */
+
+/* Both give: bucket number, tokens in, tokens out, cost. */
+static const char SQL_BUCKETS_OF_MINUTES[] =
+    "SELECT (minute * 60000 - ?1) / ?2 AS b, sum(tokens_in + tokens_cache_read + tokens_cache_write_5m + tokens_cache_write_1h),"
+    " sum(tokens_out), sum(cost_microusd) FROM minute_sum WHERE minute >= ?1 / 60000 AND minute < ?3 / 60000 GROUP BY b";
+static const char SQL_BUCKETS_OF_CALLS[] =
+    "SELECT (finished_at - ?1) / ?2 AS b, sum(ifnull(tokens_in, 0) + ifnull(tokens_cache_read, 0) +"
+    " ifnull(tokens_cache_write_5m, 0) + ifnull(tokens_cache_write_1h, 0)), sum(ifnull(tokens_out, 0)),"
+    " sum(ifnull(cost_microusd, 0)) FROM call WHERE finished_at >= ?1 AND finished_at < ?3 AND state != 'open' GROUP BY b";
+
+int reader_buckets(struct db *db, int64_t from_ms, int64_t width_ms, struct bucket *out, size_t count, struct err *e)
+{
+    sqlite3 *sq = db_sqlite(db);
+    bool of_minutes = from_ms % MINUTE_MS == 0 && width_ms % MINUTE_MS == 0;
+    for (size_t i = 0; i < count; i++)
+        out[i] = (struct bucket){0};
+    if (count == 0 || width_ms <= 0)
+        return 0;
+    sqlite3_stmt *st = sql_prepare(sq, of_minutes ? SQL_BUCKETS_OF_MINUTES : SQL_BUCKETS_OF_CALLS, e);
+    if (!st)
+        return -1;
+    sqlite3_bind_int64(st, 1, from_ms);
+    sqlite3_bind_int64(st, 2, width_ms);
+    sqlite3_bind_int64(st, 3, from_ms + width_ms * (int64_t)count);
+    int rc;
+    while ((rc = sqlite3_step(st)) == SQLITE_ROW) {
+        int64_t b = sqlite3_column_int64(st, 0);
+        if (b >= 0 && (size_t)b < count)
+            out[b] = (struct bucket){sqlite3_column_int64(st, 1), sqlite3_column_int64(st, 2), sqlite3_column_int64(st, 3)};
+    }
+    if (rc != SQLITE_DONE)
+        reader_fail(sq, e);
+    sqlite3_finalize(st);
+    return rc == SQLITE_DONE ? 0 : -1;
+}

@@ -203,6 +203,24 @@ fuzz:
 fuzz-run: $(FUZZ_PROGRAMS)
 	@tests/tools/fuzz $(FUZZ_SECONDS) $^
 
+# ---- Bench: beside nginx and haproxy, in one run ---------------------------------
+# BENCH=--quick for a look; BENCH='--only "40 streams"' for one scenario
+BENCH ?=
+BENCH_PROGRAMS := $(BUILD)/bench/load $(BUILD)/bench/origin
+
+$(BUILD)/bench/%: tests/bench/%.c tests/bench/net.c tests/bench/net.h
+	@mkdir -p $(@D)
+	@$(CC) -std=c11 -D_GNU_SOURCE $(WARNINGS) -O2 -o $@ $< tests/bench/net.c
+
+.PHONY: bench bench-run
+bench:
+	@sh tests/tools/deps build bench
+	@$(MAKE) --no-print-directory $(JOBS) bench-run
+
+bench-run: $(PROGRAM) $(BENCH_PROGRAMS)
+	@SPANTOP_BIN=$(abspath $(PROGRAM)) python3 tests/bench/bench.py --out $(BUILD)/bench/results.md $(BENCH)
+	@SPANTOP_BIN=$(abspath $(PROGRAM)) python3 tests/bench/dashboard.py --out $(BUILD)/bench/results.md
+
 # ---- A machine with nothing but make, a compiler and apt -----------------------
 .PHONY: deps test-deps run
 deps:
@@ -240,6 +258,7 @@ help:
 	@echo "make asan-test    unit, e2e and ui tests under AddressSanitizer and UBSan"
 	@echo "make tsan-test    the same under ThreadSanitizer"
 	@echo "make fuzz         the fuzzers, FUZZ_SECONDS=$(FUZZ_SECONDS) each (clang)"
+	@echo "make bench        beside nginx and haproxy in one run (BENCH=--quick for a look)"
 	@echo "make coverage     which lines the unit, e2e and ui tests run"
 	@echo "make layers       check that each layer includes only what lies above it"
 	@echo "make deps         install what building needs"

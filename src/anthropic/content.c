@@ -23,15 +23,15 @@
 
 /* --- Unpacking ---------------------------------------------------------------- */
 
-/* gzip, and zlib at its four levels, by their magic bytes: no JSON, SSE or HTML
- * begins like that. */
+/* gzip and zlib by their magic bytes; zlib's fourth level is left out, since it
+ * begins like the text "x^". */
 static const char *guess_encoding(const unsigned char *data, size_t len)
 {
     if (len < 2)
         return NULL;
     if (data[0] == 0x1F && data[1] == 0x8B)
         return "gzip";
-    if (data[0] == 0x78 && (data[1] == 0x01 || data[1] == 0x5E || data[1] == 0x9C || data[1] == 0xDA))
+    if (data[0] == 0x78 && (data[1] == 0x01 || data[1] == 0x9C || data[1] == 0xDA))
         return "deflate";
     return NULL;
 }

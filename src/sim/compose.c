@@ -173,6 +173,26 @@ static struct fault *due_fault(struct composer *c, const struct ask *q, struct d
     return NULL;
 }
 
+/* A dictated answer may ask for trouble before it: "status_once" or "fault_once",
+ * which strikes the first try only. */
+static struct fault *dictated_fault(struct composer *c, const struct ask *q, const cJSON *item)
+{
+    const cJSON *once = jsonx_get(item, "fault_once");
+    struct fault *f = fault_new();
+
+    f->status = (int)jsonx_int(item, "status_once", 0);
+    if (f->status == 429) {
+        f->headers = cJSON_CreateObject();
+        cJSON_AddStringToObject(f->headers, "retry-after", "3"); /* a demo does not wait a minute */
+    }
+    f->stage = fault_stage_find(jsonx_string(once, "stage", NULL));
+    f->kind = fault_kind_find(jsonx_string(once, "fault", NULL));
+    if ((f->status != 0 || f->kind != FAULT_NONE) && may_fire(c, rng_mix(~prompt_key(q)), 1))
+        return f;
+    fault_free(f);
+    return NULL;
+}
+
 static void from_directives(struct composer *c, const struct ask *q, struct rng *rng, struct answer *a, struct fault **fault)
 {
     struct directive d;
@@ -197,8 +217,10 @@ void composer_answer(struct composer *c, const struct ask *q, const cJSON *heade
 
     answer_init(a);
     *fault = NULL;
-    if (header && answer_from_json(a, header, NULL) == 0)
+    if (header && answer_from_json(a, header, NULL) == 0) {
+        *fault = dictated_fault(c, q, header);
         return;
+    }
     if (q->is_title) {
         add_title(a, q);
         return;

@@ -257,7 +257,8 @@ static bool route_post(const struct control *k)
 void control_handle(struct sim *s, struct conn *c, const struct http_request *q)
 {
     struct control k = {s, c, q, q->target + strlen("/sim/"), cJSON_ParseWithLength(q->body.data, q->body.len)};
-    bool done = strcmp(q->method, "POST") == 0 ? route_post(&k) : route_get(&k);
+    /* POST to a name that is only looked at looks at it, too. */
+    bool done = (strcmp(q->method, "POST") == 0 && route_post(&k)) || route_get(&k);
 
     if (!done)
         send_error(&k, 404, "there is no such control; sim.h lists them");

@@ -20,7 +20,8 @@
  *
  * WHO WRITES THE ANSWER of v1/messages, first that applies:
  *   1. a queued fault whose match fits (below); 2. the models' parameter rules
- *   (400, 404); 3. the header "x-sim-answer: <base64 of one script item>";
+ *   (400, 404); 3. the header "x-sim-answer: <base64 of one script item>", which
+ *   may hold "status_once":N or "fault_once":{"stage","fault"} for the first try;
  *   4. a title call (output_config.format.schema.properties.title) → {"title":…};
  *   5. a queued script item whose match fits; 6. directives in the prompt; 7. prose.
  *
@@ -97,7 +98,7 @@ struct sim_options {
     bool no_control;           /* no /sim/ paths */
 };
 
-/* speed 1, any port, 1500 ms, 256 MiB. */
+/* speed 1, any port, 1500 ms, 64 MiB. */
 void sim_options_init(struct sim_options *o);
 
 struct sim;

@@ -248,7 +248,7 @@ static int run(struct cli *c, struct err *e)
 {
     struct start_options o = {.settings = &c->settings, .program = c->program};
     struct client_env env;
-    struct started gateway;
+    struct started gateway = {0};
     bool keeps_key;
     if (find_key(&c->settings, &keeps_key, e) != 0 || gateway_start(&o, &gateway, e) != 0 ||
         client_env_load(&c->settings, &env, e) != 0)

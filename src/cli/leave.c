@@ -39,6 +39,6 @@ int gateway_leave(const struct settings *s, const struct started *g, bool *stays
     int r = peer_find(s->log_path, &now, e);
     if (r != 0)
         return r < 0 ? -1 : 0;
-    *stays = !g->is_ours || has_carried_calls(&now) || is_in_use(s->log_path);
+    *stays = !g->is_ours || gateway_is_shared(g) || has_carried_calls(&now) || is_in_use(s->log_path);
     return *stays ? 0 : gateway_stop(s->log_path, &now, false, NULL, e);
 }

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -326,10 +327,28 @@ static int attach(const struct start_options *o, struct started *s, struct err *
     return 0;
 }
 
-int gateway_start(const struct start_options *o, struct started *s, struct err *e)
+/* Each command that uses the gateway holds a shared lock on a file beside the log,
+ * so that who started it does not end it under the others. */
+static int mark_use(const char *log_path)
+{
+    char *path = xasprintf("%s.users", log_path);
+    int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+    free(path);
+    if (fd >= 0)
+        flock(fd, LOCK_SH);
+    return fd;
+}
+
+bool gateway_is_shared(const struct started *s)
+{
+    if (s->use_fd < 0 || flock(s->use_fd, LOCK_EX | LOCK_NB) == 0)
+        return false;
+    return errno == EWOULDBLOCK;
+}
+
+static int find_or_launch(const struct start_options *o, struct started *s, struct err *e)
 {
     struct err other;
-    *s = (struct started){.pid = -1};
     int r = attach(o, s, e);
     if (r <= 0)
         return r;
@@ -343,6 +362,22 @@ int gateway_start(const struct start_options *o, struct started *s, struct err *
     if (peer_find(o->settings->log_path, &s->peer, e) != 0)
         return err_set(e, "the gateway ended right after it started; see %s.diag", o->settings->log_path);
     return 0;
+}
+
+int gateway_start(const struct start_options *o, struct started *s, struct err *e)
+{
+    /* Marked first: who leaves just now must see that somebody comes. */
+    if (s->use_fd <= 0) {
+        char *dir = file_dir_of(o->settings->log_path);
+        int r = file_make_dir(dir, e);
+        free(dir);
+        if (r != 0)
+            return -1;
+        s->use_fd = mark_use(o->settings->log_path);
+    }
+    s->is_ours = false;
+    s->pid = -1;
+    return find_or_launch(o, s, e);
 }
 
 /* --- Ending -------------------------------------------------------------------- */

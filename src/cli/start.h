@@ -27,10 +27,15 @@ struct started {
     struct peer peer;
     bool is_ours; /* started by this process just now */
     pid_t pid;    /* of the child if is_ours */
+    int use_fd;   /* tells other commands that we use it; closed when we end */
 };
 
-/* Attach to the log's gateway or start one; 0 and *s once it listens. */
+/* Attach to the log's gateway or start one; 0 and *s once it listens.  May be
+ * called again with the same *s after the gateway died. */
 NODISCARD int gateway_start(const struct start_options *o, struct started *s, struct err *e);
+
+/* Does any other command use this gateway, too? */
+bool gateway_is_shared(const struct started *s);
 
 /* Is p's process really this log's gateway?  Compares the token with the health page. */
 NODISCARD int gateway_verify(const struct peer *p, struct peer_health *h, struct err *e);

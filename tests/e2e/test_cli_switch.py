@@ -1,0 +1,150 @@
+"""model, provider, routes and route: what is in the log after them, and what the next call does."""
+import json
+
+from spantop import KEY
+
+A, B = "aaaaaaaa-0000-4000-8000-000000000001", "bbbbbbbb-0000-4000-8000-000000000002"
+
+
+def ask(gateway, session=A, model="claude-opus-5-5"):
+    answer = gateway.messages({"model": model, "max_tokens": 20, "messages": [{"role": "user", "content": "[[sim text ok]]"}]},
+                              [("X-Claude-Code-Session-Id", session)])
+    assert answer.status == 200, answer
+    return gateway.log.wait_calls(1, "id = ? AND state <> 'open'", int(answer.header("x-spantop-call-id")))[0]
+
+
+def run(stage, gateway, *args):
+    return stage.run("--log", gateway.log.path, *args)
+
+
+def ok(done):
+    assert done.returncode == 0, done
+    return done.stdout
+
+
+def test_a_switch_holds_for_the_very_next_call(stage, gateway):
+    assert ask(gateway)["model_sent"] == "claude-opus-5-5"
+    ok(run(stage, gateway, "model", "claude-sonnet-5-5"))
+    call = ask(gateway)
+    assert (call["model_asked"], call["model_sent"]) == ("claude-opus-5-5", "claude-sonnet-5-5")
+    ok(run(stage, gateway, "model", "--clear"))
+    assert ask(gateway)["model_sent"] == "claude-opus-5-5"
+
+
+def test_a_switch_for_one_session_or_one_model(stage, gateway):
+    ask(gateway, A)
+    ask(gateway, B)
+    ok(run(stage, gateway, "model", "claude-sonnet-5-5", "--session", A))
+    ok(run(stage, gateway, "model", "claude-haiku-5-5", "--for", "claude-fable-*"))
+    assert ask(gateway, A)["model_sent"] == "claude-sonnet-5-5"
+    assert ask(gateway, B)["model_sent"] == "claude-opus-5-5"
+    assert ask(gateway, B, "claude-fable-5-1")["model_sent"] == "claude-haiku-5-5"
+
+
+def test_a_session_is_named_by_the_beginning_of_its_id(stage, gateway):
+    ask(gateway, A)
+    ok(run(stage, gateway, "model", "claude-sonnet-5-5", "--session", "aaaa"))
+    assert gateway.log.query("SELECT session_id FROM routes WHERE enabled") == [{"session_id": A}]
+
+
+def test_a_pin_and_its_end(stage, gateway, sim):
+    ok(run(stage, gateway, "provider", "vertex_ai"))
+    assert ask(gateway)["provider_pinned"] == "vertex_ai"
+    headers = dict((name.lower(), value) for name, value in sim.requests()[-1]["headers"])
+    assert headers["x-respan-route-provider"] == "vertex_ai"
+    ok(run(stage, gateway, "provider", "--clear"))
+    assert ask(gateway)["provider_pinned"] is None
+
+
+def test_without_a_name_what_is_in_force(stage, gateway):
+    assert ok(run(stage, gateway, "model")) == "as sent\n"
+    assert ok(run(stage, gateway, "provider")) == "auto\n"
+    ok(run(stage, gateway, "model", "claude-sonnet-5-5"))
+    ok(run(stage, gateway, "provider", "bedrock", "--for", "claude-*"))
+    assert ok(run(stage, gateway, "model")) == "claude-sonnet-5-5 for every session\n"
+    assert ok(run(stage, gateway, "provider")) == "bedrock for only claude-*\n"
+
+
+def test_a_switch_replaces_the_one_of_its_scope_only(stage, gateway):
+    run(stage, gateway, "model", "claude-opus-5", "--for", "claude-opus-*")
+    for name in ("claude-sonnet-5", "claude-sonnet-5-5"):
+        ok(run(stage, gateway, "model", name))
+    rows = gateway.log.query("SELECT set_model, model_glob FROM routes WHERE enabled ORDER BY set_model")
+    assert rows == [{"set_model": "claude-opus-5", "model_glob": "claude-opus-*"},
+                    {"set_model": "claude-sonnet-5-5", "model_glob": None}]
+
+
+def test_a_name_as_lists_show_it_means_the_whole_name(stage, gateway):
+    ok(run(stage, gateway, "model", "sonnet-5-5"))
+    assert ask(gateway)["model_sent"] == "claude-sonnet-5-5"
+
+
+def test_a_name_that_is_in_no_catalog_is_taken_with_a_word(stage, gateway):
+    done = run(stage, gateway, "model", "claude-next-9")
+    assert done.returncode == 0 and "catalog" in done.stderr
+    assert gateway.log.query("SELECT set_model FROM routes WHERE enabled") == [{"set_model": "claude-next-9"}]
+
+
+def test_names_that_cannot_be_are_wrong_usage(stage, gateway):
+    for name in ("", "two words", 'quo"te', "x" * 500, "new\nline"):
+        assert run(stage, gateway, "model", name).returncode == 2, name
+    assert run(stage, gateway, "model", "claude-opus-5", "--clear").returncode == 2
+    assert gateway.log.query("SELECT * FROM routes") == []
+
+
+def test_a_switch_without_a_gateway_says_so(stage, gateway):
+    gateway.stop()
+    done = run(stage, gateway, "model", "claude-sonnet-5-5")
+    assert done.returncode == 0 and "no gateway" in done.stderr
+
+
+def test_a_gateway_that_does_not_take_a_switch_is_told(stage, gateway):
+    """The log was replaced under it: it goes on with the old file."""
+    copy = stage.folder / "copy.db"
+    source = gateway.log.query("SELECT count(*) AS n FROM routes")
+    assert source == [{"n": 0}]
+    import sqlite3
+    with sqlite3.connect(gateway.log.path) as before, sqlite3.connect(copy) as after:
+        before.backup(after)
+    for suffix in ("-wal", "-shm"):
+        (stage.folder / f"log.db{suffix}").unlink(missing_ok=True)
+    copy.chmod(0o600)
+    copy.replace(gateway.log.path)
+    done = run(stage, gateway, "model", "claude-sonnet-5-5")
+    assert done.returncode == 1 and "within a second" in done.stderr, done
+
+
+def test_route_add_edit_disable_enable_rm(stage, gateway):
+    ok(run(stage, gateway, "route", "add", "--agent", "subagent", "--model", "claude-haiku-5-5", "--cache", "1h",
+           "--fallback", "claude-opus-5,claude-sonnet-5", "--note", "cheap"))
+    row = gateway.log.query("SELECT * FROM routes")[0]
+    assert (row["purpose"], row["set_model"], row["enabled"], row["note"]) == ("subagent", "claude-haiku-5-5", 1, "cheap")
+    assert json.loads(row["params_json"]) == {"cache_enabled": True, "cache_ttl": 3600,
+                                              "fallback_models": ["claude-opus-5", "claude-sonnet-5"]}
+    number = row["id"]
+    ok(run(stage, gateway, "route", "edit", number, "--provider", "bedrock", "--model", ""))
+    row = gateway.log.query("SELECT * FROM routes")[0]
+    assert (row["set_model"], row["set_provider"], row["purpose"]) == (None, "bedrock", "subagent")
+    ok(run(stage, gateway, "route", "disable", number))
+    assert ok(run(stage, gateway, "routes")).startswith("no routes")
+    assert json.loads(ok(run(stage, gateway, "routes", "--all", "--json")))[0]["enabled"] is False
+    ok(run(stage, gateway, "route", "enable", number))
+    assert "bedrock" in ok(run(stage, gateway, "routes"))
+    ok(run(stage, gateway, "route", "rm", number))
+    assert gateway.log.query("SELECT * FROM routes") == []
+
+
+def test_routes_that_make_no_sense_are_refused(stage, gateway):
+    for words in (["add"], ["add", "--agent", "boss", "--model", "x"], ["add", "--params", "{"], ["add", "--params", "[]"],
+                  ["add", "--cache", "maybe"], ["edit"], ["rm"], ["rm", "x"], ["frob"], [], ["add", "7", "--model", "x"],
+                  ["add", "--params", '{"cache_ttl":"soon"}']):
+        done = run(stage, gateway, "route", *words)
+        assert done.returncode == 2, (words, done)
+    done = run(stage, gateway, "route", "rm", 99)
+    assert done.returncode == 1 and "99" in done.stderr
+    assert gateway.log.query("SELECT * FROM routes") == []
+
+
+def test_the_key_stays_out_of_the_log(stage, gateway):
+    ask(gateway)
+    assert KEY.encode() not in b"".join(path.read_bytes() for path in stage.folder.glob("log.db*"))

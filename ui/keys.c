@@ -9,7 +9,7 @@
 
 static const struct key_binding table[] = {
     {TABLES | PLACE_SESSIONS | PLACE_CACHE, {KEY_CODE_ENTER}, ACTION_OPEN, "Enter", "inspect", "open the selected row"},
-    {PLACE_INSPECT, {KEY_CODE_ENTER, ' '}, ACTION_OPEN, "Enter", "fold", "unfold or fold the element under the cursor (Request)"},
+    {PLACE_INSPECT, {KEY_CODE_ENTER}, ACTION_OPEN, "Enter", "fold", "unfold or fold the element under the cursor (Request)"},
     {SWITCHES, {'m'}, ACTION_MODEL, "m", "model", "switch the model, from the very next call"},
     {SWITCHES, {'p'}, ACTION_PROVIDER, "p", "provider", "pin the provider, from the very next call"},
     {SWITCHES, {'u'}, ACTION_UNDO, "u", "undo", "take back the last switch"},

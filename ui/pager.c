@@ -13,6 +13,7 @@ void pager_init(struct pager *p, int width)
 {
     memset(p, 0, sizeof(*p));
     p->width = width < 20 ? 20 : width;
+    p->rows = 1;
 }
 
 void pager_done(struct pager *p)
@@ -33,6 +34,9 @@ static struct pager_line *add_bytes(struct pager *p, unsigned style, int indent,
         p->lines = xrealloc(p->lines, p->room * sizeof(*p->lines));
     }
     if (p->count >= PAGER_LINES_MAX) {
+        struct pager_line *last = &p->lines[p->count - 1];
+        xreplace(&last->text, "(more was left out here)");
+        last->style = INK_WARN;
         p->is_cut = true;
         return NULL;
     }

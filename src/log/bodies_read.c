@@ -62,14 +62,18 @@ static int locate_run(struct rebuild *r, sqlite3_stmt *st, size_t from, size_t *
     size_t at = from;
     while (sqlite3_step(st) == SQLITE_ROW) {
         int64_t id = sqlite3_column_int64(st, 0);
+        int64_t off = sqlite3_column_int64(st, 2);
+        int64_t len = sqlite3_column_int64(st, 3);
+        if (off < 0 || len < 0 || (uint64_t)len > r->list.len)
+            break; /* nothing below may overflow */
         for (; at <= to && r->order[at]->id == id; at++) {
             r->order[at]->blk = sqlite3_column_int64(st, 1);
-            r->order[at]->off = (size_t)sqlite3_column_int64(st, 2);
-            r->order[at]->len = (size_t)sqlite3_column_int64(st, 3);
+            r->order[at]->off = (size_t)off;
+            r->order[at]->len = (size_t)len;
         }
     }
     sqlite3_reset(st);
-    return at == to + 1 ? 0 : damaged(e, "a piece is missing");
+    return at == to + 1 ? 0 : damaged(e, "a piece is missing or wrong");
 }
 
 /* Ids rise with the blocks they lie in, unless a block was packed anew; sorting by

@@ -20,12 +20,13 @@ void call_init(struct call *c)
 void call_done(struct call *c)
 {
     char *const owned[] = {
-        c->session_id, c->session_title, c->agent_id, c->parent_agent_id, c->method, c->path, c->error_type,
-        c->error_message, c->stop_reason, c->model_asked, c->model_sent, c->model_served, c->provider_pinned,
-        c->provider_served, c->request_id, c->respan_log_id, c->cache_break, c->request_headers, c->sent_headers,
-        c->response_headers, c->route_note, c->changes, c->work_dir,
+        c->session_id,      c->session_title,    c->agent_id,    c->parent_agent_id, c->method,      c->path,
+        c->error_type,      c->error_message,    c->stop_reason, c->model_asked,     c->model_sent,  c->model_served,
+        c->provider_pinned, c->provider_served,  c->request_id,  c->respan_log_id,   c->cache_break, c->request_headers,
+        c->sent_headers,    c->response_headers, c->route_note,  c->changes,         c->work_dir,
     };
-    for (size_t i = 0; i < sizeof owned / sizeof *owned; i++) free(owned[i]);
+    for (size_t i = 0; i < sizeof owned / sizeof *owned; i++)
+        free(owned[i]);
     call_init(c);
 }
 

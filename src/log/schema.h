@@ -12,7 +12,7 @@
 #include "base/err.h"
 
 #define SCHEMA_APPLICATION_ID 0x53704e74 /* "SpNt": tells a spantop log from any other database */
-#define SCHEMA_VERSION 1                 /* PRAGMA user_version */
+#define SCHEMA_VERSION        1          /* PRAGMA user_version */
 
 /* Make everything in an empty database, in one transaction. */
 NODISCARD int schema_create(sqlite3 *sq, struct err *e);

@@ -5,14 +5,16 @@
 sqlite3_stmt *sql_prepare(sqlite3 *sq, const char *sql, struct err *e)
 {
     sqlite3_stmt *st = NULL;
-    if (sqlite3_prepare_v3(sq, sql, -1, SQLITE_PREPARE_PERSISTENT, &st, NULL) == SQLITE_OK) return st;
+    if (sqlite3_prepare_v3(sq, sql, -1, SQLITE_PREPARE_PERSISTENT, &st, NULL) == SQLITE_OK)
+        return st;
     err_set(e, "the log cannot be asked: %s", sqlite3_errmsg(sq));
     return NULL;
 }
 
 int sql_run(sqlite3 *sq, const char *sql, struct err *e)
 {
-    if (sqlite3_exec(sq, sql, NULL, NULL, NULL) == SQLITE_OK) return 0;
+    if (sqlite3_exec(sq, sql, NULL, NULL, NULL) == SQLITE_OK)
+        return 0;
     return err_set(e, "%s", sqlite3_errmsg(sq));
 }
 
@@ -25,7 +27,8 @@ int sql_done(sqlite3_stmt *st, struct err *e)
 {
     int rc = sqlite3_step(st);
     /* Before the reset, which could replace the message. */
-    if (rc != SQLITE_DONE && rc != SQLITE_ROW) err_set(e, "%s", sqlite3_errmsg(sqlite3_db_handle(st)));
+    if (rc != SQLITE_DONE && rc != SQLITE_ROW)
+        err_set(e, "%s", sqlite3_errmsg(sqlite3_db_handle(st)));
     sqlite3_reset(st);
     sqlite3_clear_bindings(st);
     return rc == SQLITE_DONE || rc == SQLITE_ROW ? 0 : -1;
@@ -34,30 +37,39 @@ int sql_done(sqlite3_stmt *st, struct err *e)
 int sql_int64(sqlite3 *sq, const char *sql, int64_t *n, struct err *e)
 {
     sqlite3_stmt *st = sql_prepare(sq, sql, e);
-    if (st == NULL) return -1;
+    if (st == NULL)
+        return -1;
     int rc = sqlite3_step(st);
-    if (rc == SQLITE_ROW) *n = sqlite3_column_int64(st, 0);
-    else if (rc != SQLITE_DONE) err_set(e, "%s", sqlite3_errmsg(sq));
+    if (rc == SQLITE_ROW)
+        *n = sqlite3_column_int64(st, 0);
+    else if (rc != SQLITE_DONE)
+        err_set(e, "%s", sqlite3_errmsg(sq));
     sqlite3_finalize(st);
     return rc == SQLITE_ROW ? 0 : rc == SQLITE_DONE ? 1 : -1;
 }
 
 void sql_bind_text(sqlite3_stmt *st, int at, const char *s)
 {
-    if (s == NULL) sqlite3_bind_null(st, at);
-    else sqlite3_bind_text(st, at, s, -1, SQLITE_STATIC);
+    if (s == NULL)
+        sqlite3_bind_null(st, at);
+    else
+        sqlite3_bind_text(st, at, s, -1, SQLITE_STATIC);
 }
 
 void sql_bind_known(sqlite3_stmt *st, int at, int64_t n)
 {
-    if (n < 0) sqlite3_bind_null(st, at);
-    else sqlite3_bind_int64(st, at, n);
+    if (n < 0)
+        sqlite3_bind_null(st, at);
+    else
+        sqlite3_bind_int64(st, at, n);
 }
 
 void sql_bind_blob(sqlite3_stmt *st, int at, struct bytes b)
 {
-    if (b.data == NULL) sqlite3_bind_null(st, at);
-    else sqlite3_bind_blob64(st, at, b.data, b.len, SQLITE_STATIC);
+    if (b.data == NULL)
+        sqlite3_bind_null(st, at);
+    else
+        sqlite3_bind_blob64(st, at, b.data, b.len, SQLITE_STATIC);
 }
 
 char *sql_text(sqlite3_stmt *st, int column)

@@ -106,16 +106,6 @@ static struct draft *find_draft(struct builder *b, int64_t index)
     return NULL;
 }
 
-static size_t span_end(struct span v)
-{
-    return v.off + v.len;
-}
-
-static bool member(const char *s, struct span object, const char *key, struct span *v)
-{
-    return object.len > 0 && json_member(s, span_end(object), object.off, key, v);
-}
-
 static char *member_text(const char *s, struct span object, const char *key)
 {
     char text[NAME_SIZE];
@@ -125,7 +115,7 @@ static char *member_text(const char *s, struct span object, const char *key)
 static void put_member_text(struct buf *out, const char *s, struct span object, const char *key)
 {
     struct span v;
-    if (member(s, object, key, &v))
+    if (field_member(s, object, key, &v))
         json_text(s, v, out);
 }
 
@@ -156,10 +146,10 @@ static void put_result(struct buf *out, const char *s, struct span block)
 {
     struct span content;
 
-    if (!member(s, block, "content", &content) || json_text(s, content, out) == 0)
+    if (!field_member(s, block, "content", &content) || json_text(s, content, out) == 0)
         return;
     size_t before = out->len;
-    struct json_iter it = json_array(s, span_end(content), content.off);
+    struct json_iter it = json_array(s, field_end(content), content.off);
     while (json_next(&it)) {
         if (out->len > before)
             buf_putc(out, '\n');
@@ -176,9 +166,9 @@ static void put_image(struct buf *out, const char *s, struct span block)
     struct span source = {0, 0};
     struct span data = {0, 0};
 
-    if (member(s, block, "source", &source))
+    if (field_member(s, block, "source", &source))
         field_from_member(type, sizeof type, s, source, "media_type");
-    if (member(s, source, "data", &data) && json_is_string(s, data)) {
+    if (field_member(s, source, "data", &data) && json_is_string(s, data)) {
         text_bytes(size, (int64_t)(data.len - 2) / 4 * 3); /* base64 */
         buf_printf(out, "%s, %s", type, size);
     } else {
@@ -206,7 +196,7 @@ static void read_block(struct builder *b, int64_t index, const char *s, struct s
         free(d->name);
         d->name = member_text(s, block, "name");
         d->id = member_text(s, block, "id");
-        if (member(s, block, "input", &input))
+        if (field_member(s, block, "input", &input))
             buf_put(&d->input, s + input.off, input.len);
         break;
     case CONTENT_TOOL_RESULT:
@@ -235,7 +225,7 @@ static int64_t read_index(const char *s, struct span event)
     struct span v;
     int64_t index = 0;
 
-    if (member(s, event, "index", &v))
+    if (field_member(s, event, "index", &v))
         json_int(s, v, &index);
     return index;
 }
@@ -245,7 +235,7 @@ static void read_delta(struct builder *b, const char *s, struct span event)
     struct span delta;
     struct draft *d = find_draft(b, read_index(s, event));
 
-    if (!member(s, event, "delta", &delta))
+    if (!field_member(s, event, "delta", &delta))
         return;
     if (!d) /* its start was lost */
         d = add_draft(b, read_index(s, event), CONTENT_TEXT, "text");
@@ -291,10 +281,10 @@ static void on_event(void *arg, const struct sse_event *ev)
     if (strcmp(type, "content_block_delta") == 0) {
         read_delta(b, s, event);
     } else if (strcmp(type, "content_block_start") == 0) {
-        if (member(s, event, "content_block", &v))
+        if (field_member(s, event, "content_block", &v))
             read_block(b, read_index(s, event), s, v);
     } else if (strcmp(type, "message_delta") == 0) {
-        if (member(s, event, "delta", &v))
+        if (field_member(s, event, "delta", &v))
             take_stop_reason(b, s, v);
     } else if (strcmp(type, "error") == 0) {
         read_error(b, s, ev->data.len);
@@ -315,14 +305,14 @@ static bool read_plain(struct builder *b, const char *s, size_t len)
     if (end == JSON_NONE)
         return false;
     struct span top = {at, end - at};
-    if (member(s, top, "content", &v) && s[v.off] == '[') {
-        struct json_iter it = json_array(s, span_end(v), v.off);
+    if (field_member(s, top, "content", &v) && s[v.off] == '[') {
+        struct json_iter it = json_array(s, field_end(v), v.off);
         while (json_next(&it))
             read_block(b, -1, s, it.value);
         take_stop_reason(b, s, top);
         return !it.bad;
     }
-    if (member(s, top, "error", &v) || member(s, top, "detail", &v)) {
+    if (field_member(s, top, "error", &v) || field_member(s, top, "detail", &v)) {
         read_error(b, s, len);
         return true;
     }

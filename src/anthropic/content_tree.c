@@ -20,21 +20,6 @@ struct growing {
     const char *s;
 };
 
-static size_t span_end(struct span v)
-{
-    return v.off + v.len;
-}
-
-static bool member(const char *s, struct span object, const char *key, struct span *v)
-{
-    return object.len > 0 && json_member(s, span_end(object), object.off, key, v);
-}
-
-static bool begins(const char *s, struct span v, char c)
-{
-    return v.len > 0 && s[v.off] == c;
-}
-
 /* --- Nodes --------------------------------------------------------------------- */
 
 static void set_label(struct content_node *n, const char *text)
@@ -59,7 +44,7 @@ static void add_node(struct growing *g, int depth, struct span at, const char *l
     }
     struct content_node *n = &g->t->nodes[g->t->count++];
     *n = (struct content_node){.depth = depth, .at = at};
-    n->has_cache_control = begins(g->s, at, '{') && member(g->s, at, "cache_control", &v) && !begins(g->s, v, 'n');
+    n->has_cache_control = field_member(g->s, at, "cache_control", &v) && !field_begins(g->s, v, 'n');
     set_label(n, label);
 }
 
@@ -72,12 +57,12 @@ static void add_block(struct growing *g, int depth, struct span block)
     char label[160];
     struct span source;
 
-    if (begins(g->s, block, '"'))
+    if (field_begins(g->s, block, '"'))
         field_copy(type, sizeof type, "text", 4);
     field_from_member(type, sizeof type, g->s, block, "type");
     for (size_t i = 0; i < sizeof names / sizeof *names && !name[0]; i++)
         field_from_member(name, sizeof name, g->s, block, names[i]);
-    if (!name[0] && begins(g->s, block, '{') && member(g->s, block, "source", &source))
+    if (!name[0] && field_member(g->s, block, "source", &source))
         field_from_member(name, sizeof name, g->s, source, "media_type");
     snprintf(label, sizeof label, "%s%s%s", type, name[0] ? " " : "", name);
     add_node(g, depth, block, label);
@@ -97,11 +82,11 @@ static void add_tool(struct growing *g, struct span tool)
 /* The blocks of a content or system value; a plain string is one text. */
 static void add_blocks(struct growing *g, int depth, struct span content)
 {
-    if (!begins(g->s, content, '[')) {
+    if (!field_begins(g->s, content, '[')) {
         add_block(g, depth, content);
         return;
     }
-    struct json_iter it = json_array(g->s, span_end(content), content.off);
+    struct json_iter it = json_array(g->s, field_end(content), content.off);
     while (json_next(&it))
         add_block(g, depth, it.value);
 }
@@ -113,7 +98,7 @@ static void add_message(struct growing *g, struct span message)
 
     field_from_member(role, sizeof role, g->s, message, "role");
     add_node(g, 1, message, role);
-    if (begins(g->s, message, '{') && member(g->s, message, "content", &content))
+    if (field_member(g->s, message, "content", &content))
         add_blocks(g, 2, content);
 }
 
@@ -121,7 +106,7 @@ static void add_message(struct growing *g, struct span message)
 
 static void add_tools(struct growing *g, struct span tools)
 {
-    struct json_iter it = json_array(g->s, span_end(tools), tools.off);
+    struct json_iter it = json_array(g->s, field_end(tools), tools.off);
 
     add_node(g, 0, tools, "tools");
     while (json_next(&it))
@@ -130,7 +115,7 @@ static void add_tools(struct growing *g, struct span tools)
 
 static void add_messages(struct growing *g, struct span messages)
 {
-    struct json_iter it = json_array(g->s, span_end(messages), messages.off);
+    struct json_iter it = json_array(g->s, field_end(messages), messages.off);
 
     add_node(g, 0, messages, "messages");
     while (json_next(&it))
@@ -145,15 +130,15 @@ void content_tree_from_request(const char *body, size_t len, struct content_tree
 
     *t = (struct content_tree){NULL, 0};
     top.len = len - top.off;
-    if (!begins(body, top, '{'))
+    if (!field_begins(body, top, '{'))
         return;
-    if (member(body, top, "system", &v)) {
+    if (field_member(body, top, "system", &v)) {
         add_node(&g, 0, v, "system");
         add_blocks(&g, 1, v);
     }
-    if (member(body, top, "tools", &v) && begins(body, v, '['))
+    if (field_member(body, top, "tools", &v) && field_begins(body, v, '['))
         add_tools(&g, v);
-    if (member(body, top, "messages", &v) && begins(body, v, '['))
+    if (field_member(body, top, "messages", &v) && field_begins(body, v, '['))
         add_messages(&g, v);
 }
 

@@ -38,16 +38,6 @@ struct reading {
     size_t type_size;
 };
 
-static char first_byte(const struct reading *r, struct span v)
-{
-    return v.len ? r->s[v.off] : '\0';
-}
-
-static bool get_member(const struct reading *r, struct span v, const char *key, struct span *value)
-{
-    return first_byte(r, v) == '{' && json_member(r->s, v.off + v.len, v.off, key, value);
-}
-
 static bool take_text(struct reading *r, struct span v)
 {
     return json_is_string(r->s, v) && v.len > 2 && json_text(r->s, v, r->message) == 0;
@@ -55,9 +45,9 @@ static bool take_text(struct reading *r, struct span v)
 
 static bool first_element(const struct reading *r, struct span v, struct span *element)
 {
-    if (first_byte(r, v) != '[')
+    if (!field_begins(r->s, v, '['))
         return false;
-    struct json_iter it = json_array(r->s, v.off + v.len, v.off);
+    struct json_iter it = json_array(r->s, field_end(v), v.off);
     if (!json_next(&it))
         return false;
     *element = it.value;
@@ -79,7 +69,7 @@ static bool take_message(struct reading *r, struct span v, int levels)
     if (first_element(r, v, &inner))
         return take_message(r, inner, levels - 1);
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
-        if (get_member(r, v, names[i], &inner) && take_message(r, inner, levels - 1))
+        if (field_member(r->s, v, names[i], &inner) && take_message(r, inner, levels - 1))
             return true;
     return false;
 }
@@ -87,9 +77,9 @@ static bool take_message(struct reading *r, struct span v, int levels)
 /* {"errors":{"field":["what is wrong"]}}: the first one, with its field. */
 static bool take_field_error(struct reading *r, struct span errors)
 {
-    if (first_byte(r, errors) != '{')
+    if (!field_begins(r->s, errors, '{'))
         return take_message(r, errors, 3);
-    struct json_iter it = json_object(r->s, errors.off + errors.len, errors.off);
+    struct json_iter it = json_object(r->s, field_end(errors), errors.off);
     if (!json_next(&it))
         return false;
 
@@ -102,13 +92,13 @@ static bool take_field_error(struct reading *r, struct span errors)
 
 static void take_type(struct reading *r, struct span error, struct span top)
 {
-    if (first_byte(r, error) == '{') {
+    if (field_begins(r->s, error, '{')) {
         if (!field_from_member(r->type, r->type_size, r->s, error, "type"))
             field_from_member(r->type, r->type_size, r->s, error, "code");
         return;
     }
     struct span type;
-    if (get_member(r, top, "type", &type) && !field_value_is(r->s, type, "error"))
+    if (field_member(r->s, top, "type", &type) && !field_value_is(r->s, type, "error"))
         field_from_json(r->type, r->type_size, r->s, type);
 }
 
@@ -116,16 +106,16 @@ static void read_object(struct reading *r, struct span top)
 {
     struct span error = {0, 0};
     struct span v;
-    bool has_error = get_member(r, top, "error", &error);
+    bool has_error = field_member(r->s, top, "error", &error);
 
     take_type(r, error, top);
     if (has_error && take_message(r, error, 3))
         return;
-    if (get_member(r, top, "detail", &v) && take_message(r, v, 3))
+    if (field_member(r->s, top, "detail", &v) && take_message(r, v, 3))
         return;
-    if (get_member(r, top, "errors", &v) && take_field_error(r, v))
+    if (field_member(r->s, top, "errors", &v) && take_field_error(r, v))
         return;
-    if (get_member(r, top, "message", &v) || get_member(r, top, "Message", &v))
+    if (field_member(r->s, top, "message", &v) || field_member(r->s, top, "Message", &v))
         take_message(r, v, 3);
 }
 

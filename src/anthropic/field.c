@@ -10,6 +10,11 @@
  * be one of the short words compared here. */
 #define ESCAPE_MAX 6
 
+bool field_member(const char *s, struct span object, const char *key, struct span *v)
+{
+    return field_begins(s, object, '{') && json_member(s, field_end(object), object.off, key, v);
+}
+
 /* The start of the character that the byte at `at` belongs to. */
 static size_t character_start(const char *text, size_t at)
 {
@@ -53,7 +58,7 @@ bool field_from_member(char *field, size_t size, const char *s, struct span v, c
 {
     struct span value;
 
-    return json_member(s, v.off + v.len, v.off, key, &value) && field_from_json(field, size, s, value);
+    return field_member(s, v, key, &value) && field_from_json(field, size, s, value);
 }
 
 static bool quoted_is(const char *s, struct span quoted, const char *word, size_t word_len)

@@ -1,4 +1,7 @@
-/* JSON strings into fixed-size fields.
+/* Small steps on JSON in place: members and their texts.
+ *
+ * An object, a key or a value is a span of s, as the walker in base/json.h gives
+ * them; one of length 0 is absent and has no members.
  *
  * Names, ids and messages are kept in arrays with a bound; what does not fit is
  * cut at a character, so a field is always NUL-terminated and never ends in
@@ -10,6 +13,20 @@
 #include <stddef.h>
 
 #include "base/span.h"
+
+/* Offset just behind a span. */
+static inline size_t field_end(struct span v)
+{
+    return v.off + v.len;
+}
+
+static inline bool field_begins(const char *s, struct span v, char c)
+{
+    return v.len > 0 && s[v.off] == c;
+}
+
+/* Member `key` of the object; false when absent. */
+bool field_member(const char *s, struct span object, const char *key, struct span *v);
 
 /* Copy len bytes of text, as many whole characters as fit. */
 void field_copy(char *field, size_t size, const char *text, size_t len);

@@ -9,11 +9,6 @@
 #include "base/json.h"
 #include "base/text.h"
 
-static size_t span_end(struct span v)
-{
-    return v.off + v.len;
-}
-
 /* An iterator that ended well stands behind the object; only space may follow. */
 static bool is_read_to_end(const struct json_iter *it, const char *body, size_t len)
 {
@@ -46,7 +41,7 @@ static int check_splices(size_t len, const struct splice *splices, size_t count,
         struct span v = splices[i].at;
         if (v.off < at || v.off > len || v.len > len - v.off)
             return -1;
-        at = span_end(v);
+        at = field_end(v);
         sum = sum - v.len + splices[i].with.len;
     }
     *new_len = sum;
@@ -64,7 +59,7 @@ int request_splice(const char *body, size_t len, const struct splice *splices, s
         if (buf_put(out, body + at, splices[i].at.off - at) != 0 ||
             buf_put(out, splices[i].with.data, splices[i].with.len) != 0)
             return -1;
-        at = span_end(splices[i].at);
+        at = field_end(splices[i].at);
     }
     return buf_put(out, body + at, len - at);
 }
@@ -110,11 +105,6 @@ static bool is_true(const char *s, struct span v)
 {
     return v.len == 4 && memcmp(s + v.off, "true", 4) == 0;
 }
-static bool begins(const char *s, struct span v, char c)
-{
-    return v.len > 0 && s[v.off] == c;
-}
-
 static bool find_members(const char *s, size_t len, struct members *m)
 {
     struct {
@@ -138,7 +128,7 @@ static bool find_members(const char *s, size_t len, struct members *m)
 
 static size_t count_elements(const char *s, struct span array)
 {
-    struct json_iter it = json_array(s, span_end(array), array.off);
+    struct json_iter it = json_array(s, field_end(array), array.off);
     size_t count = 0;
 
     while (json_next(&it))
@@ -157,12 +147,12 @@ static bool is_system_message(const char *s, struct span message)
     if (message.len >= sizeof assistant &&
         (memcmp(p, user, sizeof user - 1) == 0 || memcmp(p, assistant, sizeof assistant - 1) == 0))
         return false;
-    return json_member(s, span_end(message), message.off, "role", &role) && field_value_is(s, role, "system");
+    return field_member(s, message, "role", &role) && field_value_is(s, role, "system");
 }
 
 static void read_messages(const char *s, struct span messages, size_t *count, struct span *first, struct span *last)
 {
-    struct json_iter it = json_array(s, span_end(messages), messages.off);
+    struct json_iter it = json_array(s, field_end(messages), messages.off);
 
     while (json_next(&it)) {
         if ((*count)++ == 0)
@@ -175,11 +165,11 @@ static void read_messages(const char *s, struct span messages, size_t *count, st
 /* Has any block of this array a cache_control of its own? */
 static bool has_cache_control(const char *s, struct span blocks)
 {
-    struct json_iter it = json_array(s, span_end(blocks), blocks.off);
+    struct json_iter it = json_array(s, field_end(blocks), blocks.off);
     struct span v;
 
     while (json_next(&it))
-        if (json_member(s, span_end(it.value), it.value.off, "cache_control", &v) && !is_null(s, v))
+        if (field_member(s, it.value, "cache_control", &v) && !is_null(s, v))
             return true;
     return false;
 }
@@ -187,7 +177,7 @@ static bool has_cache_control(const char *s, struct span blocks)
 static bool message_has_cache_control(const char *s, struct span message)
 {
     struct span content;
-    return json_member(s, span_end(message), message.off, "content", &content) && has_cache_control(s, content);
+    return field_member(s, message, "content", &content) && has_cache_control(s, content);
 }
 
 /* --- Telling calls apart ------------------------------------------------------------ */
@@ -203,7 +193,7 @@ static bool asks_for_title(const char *s, struct span output_config)
 {
     struct span v;
     return output_config.len > 0 &&
-           json_path(s, span_end(output_config), output_config.off, "format/schema/properties/title", &v);
+           json_path(s, field_end(output_config), output_config.off, "format/schema/properties/title", &v);
 }
 
 /* The order of these rules is their meaning (docs/wire.md): each one is only
@@ -257,7 +247,7 @@ static void read_session(const char *header, const char *s, struct span metadata
 
     if (header && header[0])
         field_copy(f->session_id, sizeof f->session_id, header, strlen(header));
-    else if (metadata.len > 0 && json_member(s, span_end(metadata), metadata.off, "user_id", &user_id))
+    else if (field_member(s, metadata, "user_id", &user_id))
         read_session_from_user_id(s, user_id, f->session_id, sizeof f->session_id);
 }
 
@@ -299,12 +289,12 @@ static size_t find_line(const char *s, struct span v, const char *head)
     size_t head_len = strlen(head);
     size_t at = v.off;
 
-    while (at < span_end(v)) {
-        const char *found = memmem(s + at, span_end(v) - at, head, head_len);
+    while (at < field_end(v)) {
+        const char *found = memmem(s + at, field_end(v) - at, head, head_len);
         if (!found)
             return 0;
         at = (size_t)(found - s);
-        if (is_line_start(s, v.off, at) && line_end(s, span_end(v), at + head_len) > at + head_len)
+        if (is_line_start(s, v.off, at) && line_end(s, field_end(v), at + head_len) > at + head_len)
             return at + head_len;
         at += head_len;
     }
@@ -333,7 +323,7 @@ static bool read_work_dir(const char *s, struct span v, char *field, size_t size
     }
     if (first == 0)
         return false;
-    copy_line(s, first, line_end(s, span_end(v), first), field, size);
+    copy_line(s, first, line_end(s, field_end(v), first), field, size);
     return field[0] != '\0';
 }
 
@@ -356,7 +346,7 @@ void request_read_facts(const char *target, const char *agent_id, const char *se
         f->is_stream = is_true(body, m.stream);
         f->has_tool_choice = m.tool_choice.len > 0;
         json_int(body, m.max_tokens, &f->max_tokens);
-        f->tool_count = begins(body, m.tools, '[') ? count_elements(body, m.tools) : 0;
+        f->tool_count = field_begins(body, m.tools, '[') ? count_elements(body, m.tools) : 0;
         read_messages(body, m.messages, &f->message_count, &first, &last);
     }
     read_session(session_id, body, m.metadata, f);

@@ -83,7 +83,7 @@ static void read_message(struct tap *t, const char *s, struct span message)
 static void on_message_start(struct tap *t, struct bytes data)
 {
     struct span message;
-    if (json_member(data.data, data.len, whole(data).off, "message", &message))
+    if (field_member(data.data, whole(data), "message", &message))
         read_message(t, data.data, message);
 }
 
@@ -96,10 +96,10 @@ static void on_message_delta(struct tap *t, struct bytes data)
 
     if (json_path(data.data, data.len, top.off, "delta/stop_reason", &v))
         field_from_json(t->facts.stop_reason, sizeof t->facts.stop_reason, data.data, v);
-    if (!json_member(data.data, data.len, top.off, "usage", &v))
+    if (!field_member(data.data, top, "usage", &v))
         return;
     usage_merge(&t->facts.usage, data.data, v);
-    if (json_member(data.data, v.off + v.len, v.off, "output_tokens", &count) && json_int(data.data, count, &tokens)) {
+    if (field_member(data.data, v, "output_tokens", &count) && json_int(data.data, count, &tokens)) {
         t->has_cumulative = true;
         t->cumulative_at = t->facts.delta_bytes;
     }
@@ -112,10 +112,9 @@ static void on_block_start(struct tap *t, struct bytes data)
     struct span block;
     struct span type;
     struct span text;
-    size_t top = whole(data).off;
+    struct span top = whole(data);
 
-    if (!json_member(data.data, data.len, top, "content_block", &block) ||
-        !json_member(data.data, block.off + block.len, block.off, "type", &type))
+    if (!field_member(data.data, top, "content_block", &block) || !field_member(data.data, block, "type", &type))
         return;
     bool is_text = field_value_is(data.data, type, "text");
     if (!is_text && !field_value_is(data.data, type, "thinking")) {
@@ -123,7 +122,7 @@ static void on_block_start(struct tap *t, struct bytes data)
         return;
     }
     const char *key = is_text ? "text" : "thinking";
-    if (json_member(data.data, block.off + block.len, block.off, key, &text) && text.len > 2)
+    if (field_member(data.data, block, key, &text) && text.len > 2)
         saw_content(t, text.len - 2);
 }
 
@@ -133,10 +132,10 @@ static void on_block_delta(struct tap *t, struct bytes data)
     struct span delta;
     struct span v;
 
-    if (!json_member(data.data, data.len, whole(data).off, "delta", &delta))
+    if (!field_member(data.data, whole(data), "delta", &delta))
         return;
     for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
-        if (json_member(data.data, delta.off + delta.len, delta.off, keys[i], &v) && json_is_string(data.data, v)) {
+        if (field_member(data.data, delta, keys[i], &v) && json_is_string(data.data, v)) {
             saw_content(t, v.len - 2);
             return;
         }
@@ -168,7 +167,7 @@ static void read_event(struct tap *t, const struct sse_event *ev)
     struct span type;
     char name[32] = "";
 
-    if (!json_member(ev->data.data, ev->data.len, whole(ev->data).off, "type", &type) ||
+    if (!field_member(ev->data.data, whole(ev->data), "type", &type) ||
         !field_from_json(name, sizeof name, ev->data.data, type))
         field_copy(name, sizeof name, ev->name.data ? ev->name.data : "", ev->name.len);
     for (size_t i = 0; i < sizeof events / sizeof *events; i++)
@@ -257,12 +256,12 @@ static void read_plain(struct tap *t)
     }
     if (!is_object)
         return;
-    if (json_member(s, t->plain.len, top.off, "type", &v) && field_value_is(s, v, "error")) {
+    if (field_member(s, top, "type", &v) && field_value_is(s, v, "error")) {
         read_error_text(t, s, t->plain.len);
         return;
     }
     read_message(t, s, top);
-    if (json_member(s, t->plain.len, top.off, "content", &v) && s[v.off] == '[') {
+    if (field_member(s, top, "content", &v) && s[v.off] == '[') {
         struct json_iter it = json_array(s, t->plain.len, v.off);
         if (json_next(&it))
             saw_content(t, v.len);

@@ -38,7 +38,7 @@ struct writes {
 
 static void read_split(const char *s, struct span v, struct writes *w)
 {
-    struct json_iter it = json_object(s, v.off + v.len, v.off);
+    struct json_iter it = json_object(s, field_end(v), v.off);
 
     while (json_next(&it)) {
         if (field_key_is(s, it.key, "ephemeral_5m_input_tokens"))
@@ -81,14 +81,14 @@ static void read_web_searches(struct usage *u, const char *s, struct span v)
 {
     struct span count;
 
-    if (json_member(s, v.off + v.len, v.off, "web_search_requests", &count))
+    if (field_member(s, v, "web_search_requests", &count))
         read_count(s, count, &u->web_searches);
 }
 
 void usage_merge(struct usage *u, const char *s, struct span v)
 {
     struct writes w = {USAGE_UNKNOWN, USAGE_UNKNOWN, USAGE_UNKNOWN};
-    struct json_iter it = json_object(s, v.off + v.len, v.off);
+    struct json_iter it = json_object(s, field_end(v), v.off);
 
     while (json_next(&it)) {
         if (field_key_is(s, it.key, "input_tokens"))

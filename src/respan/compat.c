@@ -18,16 +18,6 @@
 /* The kind of edit that the API takes only while thinking is on. */
 #define EDIT_CLEAR_THINKING "clear_thinking"
 
-static size_t span_end(struct span v)
-{
-    return v.off + v.len;
-}
-
-static bool member(const char *s, struct span object, const char *key, struct span *v)
-{
-    return object.len > 0 && json_member(s, span_end(object), object.off, key, v);
-}
-
 /* --- The plan ------------------------------------------------------------------- */
 
 static void add_splice(struct compat *c, struct span at, const char *with)
@@ -107,7 +97,7 @@ static bool is_clearing_edit(const char *s, struct span edit)
 /* Edits that clear thinking go; true when none but those were there. */
 static bool count_clearing(const char *s, struct span edits, size_t *clearing)
 {
-    struct json_iter it = json_array(s, span_end(edits), edits.off);
+    struct json_iter it = json_array(s, field_end(edits), edits.off);
     size_t others = 0;
 
     *clearing = 0;
@@ -122,7 +112,7 @@ static bool count_clearing(const char *s, struct span edits, size_t *clearing)
 
 static size_t count_members(const char *s, struct span object)
 {
-    struct json_iter it = json_object(s, span_end(object), object.off);
+    struct json_iter it = json_object(s, field_end(object), object.off);
     size_t count = 0;
 
     while (json_next(&it))
@@ -136,7 +126,7 @@ static bool splice_edits(struct compat *c, const char *s, struct span management
     struct span edits;
     size_t clearing;
 
-    if (!member(s, management, "edits", &edits))
+    if (!field_member(s, management, "edits", &edits))
         return false;
     bool nothing_left = count_clearing(s, edits, &clearing);
     if (clearing == 0)
@@ -146,9 +136,9 @@ static bool splice_edits(struct compat *c, const char *s, struct span management
         return true;
 
     struct cutter cut = {.c = c};
-    struct json_iter it = json_array(s, span_end(edits), edits.off);
+    struct json_iter it = json_array(s, field_end(edits), edits.off);
     while (json_next(&it))
-        cutter_child(&cut, it.value.off, span_end(it.value), is_clearing_edit(s, it.value));
+        cutter_child(&cut, it.value.off, field_end(it.value), is_clearing_edit(s, it.value));
     cutter_end(&cut);
     return false;
 }
@@ -163,7 +153,7 @@ static bool config_member_goes(const struct compat_decision *d, const char *s, s
 static bool splice_output_config(struct compat *c, const struct compat_decision *d, const char *s, struct span config)
 {
     struct cutter cut = {.c = c};
-    struct json_iter it = json_object(s, span_end(config), config.off);
+    struct json_iter it = json_object(s, field_end(config), config.off);
     size_t going = 0;
     size_t staying = 0;
 
@@ -175,9 +165,9 @@ static bool splice_output_config(struct compat *c, const struct compat_decision 
     }
     if (going > 0 && staying == 0)
         return true;
-    it = json_object(s, span_end(config), config.off);
+    it = json_object(s, field_end(config), config.off);
     while (json_next(&it)) {
-        cutter_child(&cut, it.key.off - 1, span_end(it.value), config_member_goes(d, s, it.key));
+        cutter_child(&cut, it.key.off - 1, field_end(it.value), config_member_goes(d, s, it.key));
         if (d->effort == COMPAT_REPLACE && field_key_is(s, it.key, "effort"))
             add_splice(c, it.value, d->effort_text);
     }
@@ -217,7 +207,7 @@ static void splice_body(struct compat *c, const struct compat_decision *d, const
         struct span key = b->members[i].key;
         struct span value = b->members[i].value;
         bool goes = splice_member(c, d, b->s, key, value, quoted_model);
-        cutter_child(&cut, key.off - 1, span_end(value), goes);
+        cutter_child(&cut, key.off - 1, field_end(value), goes);
     }
     cutter_end(&cut);
 }

@@ -52,20 +52,10 @@ static void drop_beta(struct compat *c, const char *token)
 
 /* --- Reading -------------------------------------------------------------------------- */
 
-static size_t span_end(struct span v)
-{
-    return v.off + v.len;
-}
-
-static bool member(const char *s, struct span object, const char *key, struct span *v)
-{
-    return object.len > 0 && json_member(s, span_end(object), object.off, key, v);
-}
-
 static bool member_is(const char *s, struct span object, const char *key, const char *word)
 {
     struct span v;
-    return member(s, object, key, &v) && field_value_is(s, v, word);
+    return field_member(s, object, key, &v) && field_value_is(s, v, word);
 }
 
 static void read_asked(struct asked *a, const struct compat_body *b)
@@ -89,9 +79,9 @@ static bool first_block_is_thinking(const char *s, struct span message)
 {
     struct span content;
 
-    if (!member(s, message, "content", &content))
+    if (!field_member(s, message, "content", &content))
         return false;
-    struct json_iter it = json_array(s, span_end(content), content.off);
+    struct json_iter it = json_array(s, field_end(content), content.off);
     return json_next(&it) &&
            (member_is(s, it.value, "type", "thinking") || member_is(s, it.value, "type", "redacted_thinking"));
 }
@@ -100,9 +90,9 @@ static bool holds_tool_result(const char *s, struct span message)
 {
     struct span content;
 
-    if (!member(s, message, "content", &content))
+    if (!field_member(s, message, "content", &content))
         return false;
-    struct json_iter it = json_array(s, span_end(content), content.off);
+    struct json_iter it = json_array(s, field_end(content), content.off);
     while (json_next(&it))
         if (member_is(s, it.value, "type", "tool_result"))
             return true;
@@ -117,7 +107,7 @@ static bool holds_tool_result(const char *s, struct span message)
  * begin with thinking; an adaptive model may have left it out. */
 static bool can_begin_budget(const char *s, struct span messages)
 {
-    struct json_iter it = json_array(s, span_end(messages), messages.off);
+    struct json_iter it = json_array(s, field_end(messages), messages.off);
     struct span tail[TAIL_MAX];
     size_t count = 0;
     bool is_tool_loop = false;
@@ -196,8 +186,8 @@ static void shrink_budget(struct compat *c, struct compat_decision *d, const cha
     struct span v;
     int64_t budget;
 
-    if (d->max_tokens == COMPAT_KEEP || !member(s, a->thinking, "budget_tokens", &v) || !json_int(s, v, &budget) ||
-        budget < max_tokens)
+    if (d->max_tokens == COMPAT_KEEP || !field_member(s, a->thinking, "budget_tokens", &v) ||
+        !json_int(s, v, &budget) || budget < max_tokens)
         return;
     if (max_tokens - 1 < BUDGET_MIN) {
         thinking_off(c, d, to, "max_tokens leaves no room for a budget");
@@ -253,7 +243,7 @@ static void decide_effort(struct compat *c, struct compat_decision *d, const cha
     char level[32];
     struct span v;
 
-    if (!member(s, a->output_config, "effort", &v))
+    if (!field_member(s, a->output_config, "effort", &v))
         return;
     if (to->takes_effort == 0 && !(from && from->takes_effort == 0)) {
         d->effort = COMPAT_REMOVE;
@@ -275,7 +265,7 @@ static void decide_format(struct compat *c, struct compat_decision *d, const cha
 
     if (to->takes_structured != 0 || (from && from->takes_structured == 0))
         return;
-    if (!member(s, a->output_config, "format", &v) && a->output_format.len == 0)
+    if (!field_member(s, a->output_config, "format", &v) && a->output_format.len == 0)
         return;
     d->drop_format = true;
     drop_beta(c, BETA_STRUCTURED);

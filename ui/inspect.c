@@ -150,7 +150,8 @@ struct stage {
 static size_t stages_of(const struct call *call, int64_t now_ms, struct stage out[3])
 {
     int64_t whole = call_duration_ms(call, now_ms);
-    int64_t byte = call->ttfb_ms >= 0 && call->ttfb_ms <= whole ? call->ttfb_ms : whole;
+    int64_t first = call->ttfb_ms >= 0 ? call->ttfb_ms : call->ttft_ms;
+    int64_t byte = first >= 0 && first <= whole ? first : whole;
     int64_t content = call->ttft_ms >= byte && call->ttft_ms <= whole ? call->ttft_ms : byte;
     out[0] = (struct stage){"waiting", "░", ".", INK_DIM, byte};
     out[1] = (struct stage){"to first content", "▒", ":", INK_WARN, content - byte};

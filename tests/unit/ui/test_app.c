@@ -1,0 +1,543 @@
+/* The whole dashboard without a terminal: a log, keys in, rows of text out. */
+#include "tests/unit/log/tmplog.h"
+
+#include <locale.h>
+
+#include "base/clock.h"
+#include "log/peer.h"
+#include "log/routes.h"
+#include "ui/app.h"
+#include "ui/glyph.h"
+
+#define CLOCK_MS ((int64_t)1795351351000) /* 2026-11-22 12:42:31 UTC */
+
+static struct dashboard_options options;
+static struct app app;
+static struct canvas screen;
+static struct catalog *catalog;
+static struct peer_lock *gateway;
+static int restarts;
+
+static int restart(void *arg, struct err *e)
+{
+    (void)arg;
+    (void)e;
+    restarts++;
+    return 0;
+}
+
+static void draw(int rows, int cols)
+{
+    canvas_done(&screen);
+    canvas_init(&screen, rows, cols);
+    app_draw(&app, &screen);
+}
+
+static const char *row_text(int row)
+{
+    static struct buf out;
+    buf_done(&out);
+    buf_init(&out);
+    canvas_row_text(&screen, row, &out);
+    return out.data;
+}
+
+/* The first row that holds the text, or -1. */
+static int find(const char *text)
+{
+    for (int row = 0; row < screen.rows; row++)
+        if (strstr(row_text(row), text))
+            return row;
+    return -1;
+}
+
+static void fail_without(const char *text)
+{
+    fprintf(stderr, "the screen shows\n");
+    for (int row = 0; row < screen.rows; row++)
+        fprintf(stderr, "%s\n", row_text(row));
+    fail_msg("'%s' is not on it", text);
+}
+
+static void see(const char *text)
+{
+    draw(36, 120);
+    if (find(text) < 0)
+        fail_without(text);
+}
+
+static void see_no(const char *text)
+{
+    draw(36, 120);
+    if (find(text) >= 0) {
+        fprintf(stderr, "row: %s\n", row_text(find(text)));
+        fail_msg("'%s' is still on the screen", text);
+    }
+}
+
+static void press(const char *keys)
+{
+    for (; *keys; keys++)
+        app_key(&app, *keys == '\n' ? KEY_CODE_ENTER : *keys == '\033' ? KEY_CODE_ESC : *keys);
+}
+
+static void add_calls(int from, int to)
+{
+    char sql[1024];
+    tmplog_run("BEGIN");
+    for (int i = from; i <= to; i++) {
+        const char *state = i % 50 == 7 ? "error" : "done";
+        snprintf(sql, sizeof(sql),
+                 "INSERT INTO call(id,state,started_at,finished_at,session_id,purpose,method,path,status,error_type,error_message,model_asked,"
+                 "model_sent,provider_served,tokens_in,tokens_cache_read,tokens_out,cost_microusd,ttft_ms,duration_ms,body_state) VALUES"
+                 "(%d,'%s',%lld,%lld,'s%d','main','POST','/v1/messages?beta=true',%d,%s,%s,'claude-opus-5-5','claude-opus-5-5','anthropic',"
+                 "10,%d,%d,%d,900,4000,'off')",
+                 i, state, (long long)CLOCK_MS - 1000 * (2000 - i), (long long)CLOCK_MS - 1000 * (2000 - i) + 4000, i % 3, i % 50 == 7 ? 529 : 200,
+                 i % 50 == 7 ? "'overloaded_error'" : "NULL", i % 50 == 7 ? "'Overloaded'" : "NULL", i * 100, i, i * 100);
+        tmplog_run(sql);
+    }
+    tmplog_run("COMMIT");
+}
+
+static void add_sessions(void)
+{
+    static const char *const titles[] = {"api-refactor", "docs-site", "nightly"};
+    char sql[512];
+    for (int i = 0; i < 3; i++) {
+        snprintf(sql, sizeof(sql),
+                 "INSERT INTO session(session_id,title,first_at,last_at,context_tokens,context_limit,model,provider,calls) VALUES"
+                 "('s%d','%s',1,%lld,142000,1000000,'claude-opus-5-5','anthropic',5)",
+                 i, titles[i], (long long)CLOCK_MS - i);
+        tmplog_run(sql);
+    }
+}
+
+/* A log of its own, a gateway by its lock alone, the dashboard on both. */
+static int open_app(void **state)
+{
+    struct err e = {""};
+    char clock[32];
+    snprintf(clock, sizeof(clock), "%lld", (long long)CLOCK_MS);
+    setenv("SPANTOP_CLOCK", clock, 1);
+    setenv("TZ", "UTC", 1);
+    setlocale(LC_ALL, "C.UTF-8");
+    glyph_use_ascii(false);
+    tmplog_open(state);
+    catalog = catalog_load(NULL, NULL, &e);
+    struct peer p = {.address = "127.0.0.1:9", .pid = 1, .token = "t", .upstream = "https://api.respan.ai/api/anthropic/"};
+    gateway = peer_lock_take(tmplog_path, &e);
+    assert_non_null(gateway);
+    assert_int_equal(peer_lock_announce(gateway, &p, &e), 0);
+    options = (struct dashboard_options){.log_path = tmplog_path, .upstream = p.upstream, .listen = p.address, .catalog = catalog, .unicode = true,
+                                         .setup_lines = "eval \"$(spantop env)\"\nclaude", .restart_gateway = restart};
+    restarts = 0;
+    return 0;
+}
+
+static int close_app(void **state)
+{
+    app_done(&app);
+    canvas_done(&screen);
+    peer_lock_free(gateway);
+    gateway = NULL;
+    catalog_free(catalog);
+    return tmplog_close(state);
+}
+
+static void start(int calls)
+{
+    if (calls) {
+        add_calls(1, calls);
+        add_sessions();
+    }
+    app_init(&app, &options, tmplog);
+    draw(36, 120); /* the number of rows is known from drawing */
+}
+
+/* ---- What is shown ---- */
+
+static void test_empty_log_greets_with_the_lines_to_type(void **state)
+{
+    (void)state;
+    start(0);
+    see("eval \"$(spantop env)\"");
+    see("spantop demo");
+    see("model as sent · provider auto · cache off");
+    see("12:42:31");
+}
+
+static void test_calls_and_sessions_are_shown(void **state)
+{
+    (void)state;
+    start(120);
+    see("following ▾ 120");
+    see("api-refactor");
+    see("142k/1M");
+    see("127.0.0.1:9 → api.respan.ai");
+}
+
+static void test_demo_is_always_visible(void **state)
+{
+    (void)state;
+    options.is_demo = true;
+    start(5);
+    for (int cols = 30; cols <= 140; cols += 10) {
+        draw(cols > 60 ? 24 : 5, cols);
+        if (find("DEMO") != 0)
+            fail_msg("no DEMO at %d columns", cols);
+    }
+}
+
+static void test_every_size_can_be_drawn_in_every_state(void **state)
+{
+    (void)state;
+    start(120);
+    static const char *const ways[] = {"", "m", "\033p", "\033?", "\033s", "\033/", "\033k", "\n", "\033\0332", "3", "4", "5", "?"};
+    for (size_t i = 0; i < sizeof(ways) / sizeof(ways[0]); i++) {
+        press(ways[i]);
+        for (int cols = 1; cols < 200; cols += 7)
+            for (int rows = 1; rows < 60; rows += 3)
+                draw(rows, cols);
+    }
+}
+
+static void test_small_screens_keep_the_table_then_one_line(void **state)
+{
+    (void)state;
+    start(120);
+    draw(16, 60);
+    assert_true(find("spantop") == 0);
+    assert_true(find("TIME") > 0);
+    assert_true(find("Q leave") == 15);
+    draw(24, 80);
+    assert_true(find("Last 5 minutes") > 0);
+    assert_int_equal(find("Providers"), -1);
+    draw(10, 40);
+    assert_int_equal(find("TIME"), -1);
+    for (int row = 1; row < 10; row++)
+        assert_string_equal(row_text(row), "");
+}
+
+/* ---- Keys ---- */
+
+static void test_arrows_select_and_escape_follows_again(void **state)
+{
+    (void)state;
+    start(120);
+    see_no("▸");
+    app_key(&app, KEY_CODE_UP);
+    assert_int_equal(app.feed.selected_id, 120);
+    press("kkk");
+    assert_int_equal(app.feed.selected_id, 117);
+    see("▸");
+    press("g");
+    assert_int_equal(app.feed.selected_id, 1);
+    press("G");
+    assert_int_equal(app.feed.selected_id, 120);
+    press("\033");
+    assert_int_equal(app.feed.selected_id, 0);
+    see("following");
+}
+
+static void test_a_selected_row_stays_while_calls_arrive(void **state)
+{
+    (void)state;
+    start(120);
+    press("kkkkk");
+    draw(36, 120);
+    int before = find("▸");
+    add_calls(121, 140);
+    struct err e = {""};
+    assert_int_equal(feed_refresh(&app.feed, tmplog, &e), 0);
+    draw(36, 120);
+    assert_int_equal(app.feed.selected_id, 116);
+    assert_int_equal(find("▸"), before);
+    press("F");
+    draw(36, 120);
+    assert_int_equal(app.feed.calls[app.feed.count - 1].id, 140);
+}
+
+static void test_paging_reaches_every_call_once(void **state)
+{
+    (void)state;
+    start(1500);
+    press("k");
+    int64_t last = 1501;
+    for (int i = 0; i < 2000 && app.feed.selected_id != 1; i++) {
+        assert_int_equal(app.feed.selected_id, last - 1);
+        last = app.feed.selected_id;
+        press("k");
+        assert_true(app.feed.count <= FEED_MAX);
+    }
+    assert_int_equal(app.feed.selected_id, 1);
+    for (int64_t id = 1; id < 1500; id++) {
+        assert_int_equal(app.feed.selected_id, id);
+        press("j");
+        draw(36, 120);
+        assert_true(find("▸") > 0);
+    }
+    assert_int_equal(app.feed.selected_id, 1500);
+}
+
+static void test_errors_are_found_in_both_directions(void **state)
+{
+    (void)state;
+    start(300);
+    press("e");
+    assert_int_equal(app.feed.selected_id, 257);
+    see("✖ 529");
+    see("Overloaded");
+    press("E");
+    assert_int_equal(app.feed.selected_id, 207);
+    press("EEEE");
+    assert_int_equal(app.feed.selected_id, 7);
+    press("E");
+    see("No earlier error.");
+    press("e");
+    assert_int_equal(app.feed.selected_id, 57);
+}
+
+static void test_filter_holds_until_cleared(void **state)
+{
+    (void)state;
+    start(300);
+    press("/status>=400\n");
+    see("filter status>=400");
+    assert_int_equal(app.filter_count, 6);
+    press("2");
+    see("filter status>=400");
+    press("!");
+    see("filter !status>=400");
+    assert_int_equal(app.filter_count, 294);
+    press("\033");
+    see_no("filter status");
+}
+
+static void test_a_wrong_filter_is_told_in_place(void **state)
+{
+    (void)state;
+    start(30);
+    press("/nosuchfield>3\n");
+    assert_int_equal(app.overlay, PLACE_FILTER);
+    assert_true(strstr(app.filter_error, "nosuchfield") != NULL);
+    press("\033");
+    assert_int_equal(app.overlay, 0);
+    assert_string_equal(app.filter_text, "");
+}
+
+static void test_sorting_by_a_chosen_column(void **state)
+{
+    (void)state;
+    start(300);
+    press("s");
+    see("Sort by");
+    app_key(&app, KEY_CODE_UP); /* from the first to the last: cost */
+    press("\n");
+    assert_int_equal(app.feed.sort, SORT_COST);
+    assert_int_equal(app.feed.calls[0].id, 300);
+    see("by cost");
+    press("sr");
+    assert_int_equal(app.feed.calls[0].id, 1);
+}
+
+static void test_enter_inspects_and_escape_comes_back(void **state)
+{
+    (void)state;
+    start(30);
+    press("k\n");
+    see("Overview");
+    see("cache read");
+    app_key(&app, KEY_CODE_TAB);
+    see("--no-bodies");
+    press("\033");
+    see("▸");
+    press("\033");
+    see("following");
+}
+
+static void test_views_and_a_session_of_the_list(void **state)
+{
+    (void)state;
+    start(90);
+    press("3j");
+    see("CONTEXT");
+    press("\n");
+    assert_int_equal(app.view, VIEW_CALLS);
+    see("session api-refactor");
+    assert_int_equal(app.filter_count, 30);
+    press("\033");
+    assert_int_equal(app.view, VIEW_SESSIONS);
+    press("4");
+    see("Breaks, newest first");
+    press("5");
+    see("MODEL");
+    press("s");
+    see("PROVIDER");
+    press("1");
+    see("following");
+}
+
+static void test_help_tells_of_every_key_of_its_place(void **state)
+{
+    (void)state;
+    start(5);
+    press("?");
+    draw(60, 120);
+    const struct key_binding *k;
+    for (size_t i = 0; (k = keys_at(PLACE_LIVE, i)); i++)
+        if (k->help && find(k->help) < 0)
+            fail_without(k->help);
+    press("\033");
+    see("Q leave");
+}
+
+/* ---- Switching ---- */
+
+static void test_a_switch_for_every_session_is_written_before_the_picker_closes(void **state)
+{
+    (void)state;
+    start(60);
+    press("mclaude-sonnet-5\n");
+    assert_int_equal(app.overlay, 0);
+    assert_string_equal(tmplog_rows("SELECT session_id, set_model, enabled FROM routes"), "-|claude-sonnet-5|1");
+    see("model sonnet-5");
+    see("for every session, from the next call");
+    press("m\n"); /* "as Claude Code asks" stands first */
+    assert_int_equal(tmplog_int("SELECT count(*) FROM routes WHERE enabled"), 0);
+    see("model as sent");
+}
+
+static void test_a_switch_for_the_selected_rows_session(void **state)
+{
+    (void)state;
+    start(60);
+    press("kk"); /* call 59: session s2 */
+    press("mclaude-haiku-5-5");
+    see("session nightly");
+    see("instead of");
+    press("\n");
+    assert_string_equal(tmplog_rows("SELECT session_id, set_model FROM routes"), "s2|claude-haiku-5-5");
+    press("pbedrock");
+    app_key(&app, KEY_CODE_TAB);
+    press("\n");
+    assert_string_equal(tmplog_rows("SELECT session_id, set_provider FROM routes WHERE set_provider IS NOT NULL"), "-|bedrock");
+    see("provider bedrock");
+}
+
+static void test_undo_says_what_it_took_back(void **state)
+{
+    (void)state;
+    start(30);
+    press("u");
+    see("no switch to take back");
+    press("mclaude-sonnet-5\nu");
+    see("Taken back");
+    see("claude-sonnet-5");
+    see("model as sent");
+    assert_int_equal(tmplog_int("SELECT count(*) FROM routes WHERE enabled"), 0);
+}
+
+static void test_a_failed_switch_keeps_the_picker_open(void **state)
+{
+    (void)state;
+    start(30);
+    tmplog_run("CREATE TRIGGER no_routes BEFORE INSERT ON routes BEGIN SELECT RAISE(ABORT, 'the disk is full'); END");
+    press("mclaude-sonnet-5\n");
+    assert_int_equal(app.overlay, PLACE_PICKER);
+    assert_true(app.picker.error[0] != '\0');
+    see(app.picker.error[0] ? "the disk is full" : "");
+}
+
+static void test_a_switch_the_gateway_did_not_take_is_said(void **state)
+{
+    (void)state;
+    start(30);
+    press("mclaude-sonnet-5\n"); /* nobody answers at the address of the lock */
+    app.switch_deadline_us = clock_mono_us();
+    switch_check(&app);
+    see("has not taken it");
+}
+
+/* ---- The gateway ---- */
+
+static void test_a_stopped_gateway_is_told_and_restarted(void **state)
+{
+    (void)state;
+    start(30);
+    see("no answer");
+    press("R");
+    assert_int_equal(restarts, 0);
+    peer_lock_free(gateway);
+    gateway = NULL;
+    snapshot_check_gateway(&app.data, tmplog_path);
+    see("✖ gateway stopped");
+    see("R starts it again");
+    press("R");
+    assert_int_equal(restarts, 1);
+}
+
+static void test_leaving(void **state)
+{
+    (void)state;
+    start(5);
+    press("q");
+    assert_false(app.wants_leave);
+    see("Q leaves");
+    press("Q");
+    assert_true(app.wants_leave);
+}
+
+static void test_hostile_text_keeps_the_rows_in_place(void **state)
+{
+    (void)state;
+    start(5);
+    tmplog_run("UPDATE session SET title = char(27) || '[2J' || char(10) || char(7) || char(8238) || 'x' WHERE session_id = 's0'");
+    tmplog_run("UPDATE session SET title = '設計の見直し日本語タイトルはとても長い' WHERE session_id = 's1'");
+    tmplog_run("UPDATE call SET error_message = char(27) || ']52;c;x' || char(7), state = 'error', model_asked = char(155) || '31m'");
+    app_tick(&app);
+    press("k");
+    static const int widths[] = {60, 80, 100, 120, 160};
+    for (size_t i = 0; i < sizeof(widths) / sizeof(widths[0]); i++) {
+        draw(36, widths[i]);
+        for (int row = 0; row < 36; row++) {
+            int sum = 0;
+            for (int col = 0; col < screen.cols; col++)
+                sum += canvas_at(&screen, row, col)->width;
+            assert_int_equal(sum, widths[i]);
+            for (const unsigned char *s = (const unsigned char *)row_text(row); *s; s++)
+                assert_true(*s >= 0x20 && *s != 0x7f && !(*s == 0xc2 && s[1] < 0xa0));
+        }
+    }
+}
+
+#define WITH_LOG(test) cmocka_unit_test_setup_teardown(test, open_app, close_app)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        WITH_LOG(test_empty_log_greets_with_the_lines_to_type),
+        WITH_LOG(test_calls_and_sessions_are_shown),
+        WITH_LOG(test_demo_is_always_visible),
+        WITH_LOG(test_every_size_can_be_drawn_in_every_state),
+        WITH_LOG(test_small_screens_keep_the_table_then_one_line),
+        WITH_LOG(test_arrows_select_and_escape_follows_again),
+        WITH_LOG(test_a_selected_row_stays_while_calls_arrive),
+        WITH_LOG(test_paging_reaches_every_call_once),
+        WITH_LOG(test_errors_are_found_in_both_directions),
+        WITH_LOG(test_filter_holds_until_cleared),
+        WITH_LOG(test_a_wrong_filter_is_told_in_place),
+        WITH_LOG(test_sorting_by_a_chosen_column),
+        WITH_LOG(test_enter_inspects_and_escape_comes_back),
+        WITH_LOG(test_views_and_a_session_of_the_list),
+        WITH_LOG(test_help_tells_of_every_key_of_its_place),
+        WITH_LOG(test_a_switch_for_every_session_is_written_before_the_picker_closes),
+        WITH_LOG(test_a_switch_for_the_selected_rows_session),
+        WITH_LOG(test_undo_says_what_it_took_back),
+        WITH_LOG(test_a_failed_switch_keeps_the_picker_open),
+        WITH_LOG(test_a_switch_the_gateway_did_not_take_is_said),
+        WITH_LOG(test_a_stopped_gateway_is_told_and_restarted),
+        WITH_LOG(test_leaving),
+        WITH_LOG(test_hostile_text_keeps_the_rows_in_place),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -64,6 +64,7 @@ struct client {
     unsigned refs;
     bool has_head;
     bool ignores_body;
+    bool abandons_body;
     bool is_too_large;
     bool is_requested;  /* on_request was called */
     bool is_answered;   /* a response is queued */
@@ -297,6 +298,8 @@ static enum MHD_Result on_access(void *cls, struct MHD_Connection *mhd, const ch
     (void)url;
     if (!c->has_head) {
         take_head(c, method, version);
+        if (c->abandons_body)
+            take_end(c);
         return MHD_YES;
     }
     if (*data_len > 0) {
@@ -422,6 +425,11 @@ void client_end(struct client *c, bool is_good)
 void client_ignore_body(struct client *c)
 {
     c->ignores_body = true;
+}
+
+void client_abandon_body(struct client *c)
+{
+    c->ignores_body = c->abandons_body = true;
 }
 
 bool client_is_gone(const struct client *c)

@@ -76,6 +76,9 @@ void server_abort_all(struct server *s);
 
 /* Keep the body (the default) or only count it (refused requests). */
 void client_ignore_body(struct client *c);
+/* The end of the request cannot be known: on_request follows at once, and the
+ * connection closes behind the answer. */
+void client_abandon_body(struct client *c);
 /* Begin the answer.  length -1: unknown (chunked); headers: end-to-end ones, the
  * framing is made here.  -1: could not; the client is broken off. */
 int client_answer(struct client *c, int status, const struct headers *headers, int64_t length);

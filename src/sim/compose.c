@@ -93,6 +93,17 @@ static uint64_t prompt_key(const struct ask *q)
     return rng_hash(h + q->messages, q->prompt.data, q->prompt.len);
 }
 
+/* The words a side call is about: what stands in <session>, or all, directives out. */
+static void put_subject(const struct ask *q, struct buf *out)
+{
+    const char *open = strstr(q->prompt.data, "<session>");
+    const char *close = open ? strstr(open, "</session>") : NULL;
+    char *words = close ? xstrndup(open + strlen("<session>"), (size_t)(close - open) - strlen("<session>")) : xstrdup(q->prompt.data);
+
+    directive_strip(words, out);
+    free(words);
+}
+
 static void add_title(struct answer *a, const struct ask *q)
 {
     const cJSON *schema = jsonx_path(q->body, "output_config/format/schema");
@@ -101,7 +112,7 @@ static void add_title(struct answer *a, const struct ask *q)
     char *text;
 
     buf_init(&plain);
-    directive_strip(q->prompt.data, &plain);
+    put_subject(q, &plain);
     value = prose_fill_schema(schema, "", plain.data, 0);
     text = jsonx_print(value);
     answer_add(a, BLOCK_TEXT, text);

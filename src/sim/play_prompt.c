@@ -15,7 +15,7 @@
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 #define GUIDES_A_TOOL 30     /* sentences; about 2 KB */
 #define GUIDES_IN_SYSTEM 170 /* about 13 KB */
-#define AGENT_TOOLS 9        /* a subagent gets the first few */
+#define AGENT_TOOLS 21       /* a subagent gets the first ones */
 
 struct tool {
     const char *name;
@@ -24,32 +24,33 @@ struct tool {
 };
 
 static const struct tool tools[] = {
+    {"Agent", "Launches a new agent that handles complex, multi-step tasks.", "description* prompt* subagent_type run_in_background"},
     {"Bash", "Executes a given bash command and returns its output.", "command* description timeout run_in_background"},
-    {"Read", "Reads a file from the local filesystem.", "file_path* offset limit"},
+    {"CronCreate", "Schedules a prompt to run later in this session.", "schedule* prompt*"},
+    {"CronDelete", "Takes back a scheduled prompt.", "id*"},
+    {"CronList", "Lists the scheduled prompts of this session.", "all"},
     {"Edit", "Performs exact string replacements in files.", "file_path* old_string* new_string* replace_all"},
-    {"Write", "Writes a file to the local filesystem.", "file_path* content*"},
-    {"Glob", "Finds files by name pattern, sorted by modification time.", "pattern* path"},
-    {"Grep", "Searches file contents with regular expressions.", "pattern* path glob output_mode head_limit"},
+    {"EnterWorktree", "Creates an isolated worktree and moves into it.", "name"},
+    {"ExitWorktree", "Leaves the worktree, keeping or dropping it.", "keep"},
+    {"NotebookEdit", "Replaces, inserts or deletes a cell of a notebook.", "notebook_path* new_source* cell_id edit_mode"},
+    {"Read", "Reads a file from the local filesystem.", "file_path* offset limit pages"},
+    {"ReportFindings", "Reports structured findings to the caller.", "findings*"},
+    {"SendMessage", "Sends a message to a running agent.", "to* summary message*"},
+    {"Skill", "Loads a skill's instructions into the conversation.", "skill* args"},
+    {"TaskCreate", "Adds an item to the session's task list.", "subject* description activeForm"},
+    {"TaskGet", "Reads one item of the task list.", "id*"},
+    {"TaskList", "Reads the whole task list.", "filter"},
+    {"TaskStop", "Stops a running background task.", "task_id*"},
+    {"TaskUpdate", "Changes an item of the task list.", "id* status subject"},
     {"WebFetch", "Fetches a URL and answers a question about its content.", "url* prompt*"},
     {"WebSearch", "Searches the web for current information.", "query* allowed_domains blocked_domains"},
-    {"TodoWrite", "Creates and manages a structured task list for the session.", "todos*"},
-    {"Agent", "Launches a new agent that handles complex, multi-step tasks.", "description* prompt* subagent_type"},
-    {"NotebookEdit", "Replaces, inserts or deletes a cell of a notebook.", "notebook_path* new_source* cell_id edit_mode"},
-    {"BashOutput", "Retrieves output from a running background shell.", "bash_id* filter"},
-    {"KillShell", "Ends a running background shell by its id.", "shell_id*"},
+    {"Write", "Writes a file to the local filesystem.", "file_path* content*"},
     {"AskUserQuestion", "Asks the user a question with a few choices.", "questions*"},
     {"EnterPlanMode", "Switches to planning before an implementation.", "reason"},
     {"ExitPlanMode", "Presents the finished plan for approval.", "plan*"},
-    {"Skill", "Loads a skill's instructions into the conversation.", "skill* args"},
-    {"SendMessage", "Sends a message to a running agent.", "agent_id* message*"},
-    {"TaskStop", "Stops a running background task.", "task_id*"},
+    {"ScheduleWakeup", "Wakes the session up after a while.", "after_s* prompt*"},
     {"TaskOutput", "Reads what a background task has printed so far.", "task_id* block timeout"},
-    {"EnterWorktree", "Creates an isolated worktree and moves into it.", "name"},
-    {"ExitWorktree", "Leaves the worktree, keeping or dropping it.", "keep"},
-    {"ListMcpResources", "Lists the resources of connected servers.", "server"},
-    {"ReadMcpResource", "Reads one resource of a connected server.", "server* uri*"},
-    {"CronCreate", "Schedules a prompt to run later in this session.", "schedule* prompt*"},
-    {"Monitor", "Streams lines of a long-running command as events.", "command* description timeout"},
+    {"Workflow", "Runs a stored sequence of steps.", "name* input"},
 };
 
 static const char *const guides[] = {
@@ -113,8 +114,8 @@ char *prompt_system(const char *cwd, const char *model, bool is_agent, uint64_t 
 {
     cJSON *list = cJSON_CreateArray();
     struct buf text;
-    char *billing = xasprintf("x-anthropic-billing-header: cc_version=2.1.197.%03x; cc_entrypoint=cli; cch=%05x;", (unsigned)(salt & 0xfff),
-                              (unsigned)(rng_mix(salt) & 0xfffff));
+    char *billing = xasprintf("x-anthropic-billing-header: cc_version=2.1.197.%03x; cc_entrypoint=cli;%s", (unsigned)(salt & 0xfff),
+                              is_agent ? " cc_is_subagent=true;" : "");
     char *json;
 
     buf_init(&text);
@@ -182,6 +183,20 @@ char *prompt_tools(bool is_agent)
     json = jsonx_print(list);
     cJSON_Delete(list);
     return json;
+}
+
+char *prompt_aside(bool is_agent)
+{
+    struct buf text;
+    char *aside;
+
+    buf_init(&text);
+    buf_puts(&text, "Available agent types for the Agent tool:\n- Explore: Fast, read-only search over a code base. (Tools: Read, Bash)\n"
+                    "- general-purpose: Researches questions and carries out multi-step tasks. (Tools: all)\n- Plan: Designs an implementation.");
+    put_guides(&text, is_agent ? 41 : 43, is_agent ? 20 : 60);
+    aside = buf_take(&text, NULL);
+    buf_done(&text);
+    return aside;
 }
 
 char *prompt_notes(const char *cwd)

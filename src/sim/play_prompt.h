@@ -11,5 +11,7 @@ char *prompt_system(const char *cwd, const char *model, bool is_agent, uint64_t 
 char *prompt_tools(bool is_agent);
 /* The reminder in front of a conversation's first words: plain text; the caller frees. */
 char *prompt_notes(const char *cwd);
+/* The system message behind them: plain text; the caller frees. */
+char *prompt_aside(bool is_agent);
 
 #endif

@@ -75,8 +75,9 @@ static void put_headers(const struct line *l, const cJSON *dictated, struct buf 
                "Accept: application/json\r\nContent-Type: application/json\r\nUser-Agent: claude-cli/2.1.197 (external, cli)\r\n"
                "X-Claude-Code-Session-Id: %s\r\nX-Stainless-Arch: x64\r\nX-Stainless-Lang: js\r\nX-Stainless-OS: Linux\r\n"
                "X-Stainless-Package-Version: 0.94.0\r\nX-Stainless-Retry-Count: 0\r\nX-Stainless-Runtime: node\r\n"
-               "X-Stainless-Runtime-Version: v24.3.0\r\nX-Stainless-Timeout: 600\r\nanthropic-beta: claude-code-20250219,"
-               "interleaved-thinking-2025-05-14,context-management-2025-06-27,prompt-caching-scope-2026-01-05,effort-2025-11-24\r\n"
+               "X-Stainless-Runtime-Version: v26.3.0\r\nX-Stainless-Timeout: 600\r\nanthropic-beta: claude-code-20250219,"
+               "context-1m-2025-08-07,interleaved-thinking-2025-05-14,redact-thinking-2026-02-12,context-management-2025-06-27,"
+               "prompt-caching-scope-2026-01-05,mid-conversation-system-2026-04-07,effort-2025-11-24\r\n"
                "anthropic-dangerous-direct-browser-access: true\r\nanthropic-version: 2023-06-01\r\nx-api-key: %s\r\nx-app: cli\r\n"
                "Connection: keep-alive\r\nAccept-Encoding: gzip, deflate, br, zstd\r\nx-sim-answer: %s\r\n",
                l->s->id, l->s->seat->key, coded);
@@ -244,8 +245,8 @@ static void add_thought(struct line *l, cJSON *item)
 {
     struct buf text;
 
-    if (rng_below(&l->rng, 3) == 0)
-        return;
+    if (l->talk.is_agent || rng_below(&l->rng, 3) == 0)
+        return; /* agents have thinking switched off */
     buf_init(&text);
     story_thought(l->s->story, &l->rng, &text);
     cJSON_AddStringToObject(item, "thinking", text.data);
@@ -390,7 +391,7 @@ static void run_tool(struct line *l, cJSON *results, const cJSON *tool)
 
     buf_init(&text);
     pause_about(l->s, &l->rng, TOOL_MS_MIN, TOOL_MS_SPREAD);
-    story_tool_result(l->s->story, jsonx_string(tool, "name", ""), &l->rng, &text);
+    story_tool_result(l->s->story, jsonx_string(tool, "name", ""), jsonx_string(jsonx_get(tool, "input"), "command", ""), &l->rng, &text);
     add_result(results, tool, text.data);
     buf_done(&text);
 }

@@ -4,6 +4,7 @@
 
 #include "base/json.h"
 
+#define SEARCH "rg -n " /* how a search command begins */
 #define COUNT(array) ((unsigned)(sizeof(array) / sizeof((array)[0])))
 
 static const struct story stories[] = {
@@ -77,7 +78,7 @@ const char *story_file(const struct story *s, struct rng *rng)
 
 const char *story_pick_tool(struct rng *rng)
 {
-    static const char *const often[] = {"Read", "Read", "Read", "Grep", "Grep", "Bash", "Bash", "Edit", "Edit", "Glob", "TodoWrite"};
+    static const char *const often[] = {"Read", "Read", "Read", "Bash", "Bash", "Bash", "Edit", "Edit", "TaskUpdate"};
     return often[rng_below(rng, COUNT(often))];
 }
 
@@ -129,6 +130,20 @@ static void put_code_member(const struct story *s, struct rng *rng, struct buf *
     buf_done(&text);
 }
 
+/* A search or a test run; its result is told apart by the command. */
+static void put_command(const struct story *s, struct rng *rng, struct buf *out)
+{
+    struct buf command;
+
+    buf_init(&command);
+    if (rng_below(rng, 2) == 0)
+        buf_puts(&command, s->test_command);
+    else
+        buf_printf(&command, SEARCH "'%s' %s", s->word, s->cwd);
+    put_member(out, "command", command.data, command.len);
+    buf_done(&command);
+}
+
 void story_tool_input(const struct story *s, const char *tool, struct rng *rng, struct buf *out)
 {
     buf_putc(out, '{');
@@ -139,17 +154,9 @@ void story_tool_input(const struct story *s, const char *tool, struct rng *rng, 
         put_code_member(s, rng, out, "old_string", 2 + (int)rng_below(rng, 4));
         put_code_member(s, rng, out, "new_string", 3 + (int)rng_below(rng, 9));
     } else if (strcmp(tool, "Bash") == 0) {
-        put_member(out, "command", s->test_command, strlen(s->test_command));
-        put_member(out, "description", "Run the tests", 13);
-    } else if (strcmp(tool, "Grep") == 0) {
-        put_member(out, "pattern", s->word, strlen(s->word));
-        put_member(out, "output_mode", "content", 7);
-    } else if (strcmp(tool, "Glob") == 0) {
-        put_member(out, "pattern", "**/*test*", 9);
+        put_command(s, rng, out);
     } else {
-        buf_puts(out, "\"todos\":[{\"content\":\"Find the cause\",\"status\":\"completed\",\"activeForm\":\"Finding the cause\"},"
-                      "{\"content\":\"Change it\",\"status\":\"in_progress\",\"activeForm\":\"Changing it\"},"
-                      "{\"content\":\"Run the tests\",\"status\":\"pending\",\"activeForm\":\"Running the tests\"}]");
+        buf_printf(out, "\"id\":\"%u\",\"status\":\"completed\"", 1 + rng_below(rng, 5));
     }
     buf_putc(out, '}');
 }
@@ -174,22 +181,19 @@ static void put_test_run(const struct story *s, struct rng *rng, struct buf *out
     buf_printf(out, "\n%u passed, %u failed\n", 12 + rng_below(rng, 60), failed);
 }
 
-void story_tool_result(const struct story *s, const char *tool, struct rng *rng, struct buf *out)
+void story_tool_result(const struct story *s, const char *tool, const char *command, struct rng *rng, struct buf *out)
 {
     if (strcmp(tool, "Read") == 0) {
         put_code(s, rng, out, 80 + (int)rng_below(rng, 340), true);
     } else if (strcmp(tool, "Edit") == 0) {
         buf_puts(out, "The file has been updated. Here's the result of running `cat -n` on a snippet of the edited file:\n");
         put_code(s, rng, out, 8, true);
-    } else if (strcmp(tool, "Grep") == 0) {
+    } else if (strncmp(command, SEARCH, strlen(SEARCH)) == 0) {
         put_grep(s, rng, out);
     } else if (strcmp(tool, "Bash") == 0) {
         put_test_run(s, rng, out);
-    } else if (strcmp(tool, "Glob") == 0) {
-        for (unsigned i = 0; i < STORY_FILES_MAX && s->files[i]; i++)
-            buf_printf(out, "%s/%s\n", s->cwd, s->files[i]);
     } else {
-        buf_puts(out, "Todos have been modified successfully.");
+        buf_puts(out, "Updated task");
     }
 }
 

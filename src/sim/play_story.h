@@ -28,8 +28,8 @@ const char *story_file(const struct story *s, struct rng *rng);
 
 /* The input of a tool call as JSON, appended to out. */
 void story_tool_input(const struct story *s, const char *tool, struct rng *rng, struct buf *out);
-/* What the tool gave back, appended to out. */
-void story_tool_result(const struct story *s, const char *tool, struct rng *rng, struct buf *out);
+/* What the tool gave back, appended to out.  command: of Bash, else "". */
+void story_tool_result(const struct story *s, const char *tool, const char *command, struct rng *rng, struct buf *out);
 /* A thought, one to four sentences. */
 void story_thought(const struct story *s, struct rng *rng, struct buf *out);
 /* A word before a tool call; may stay empty. */

@@ -8,8 +8,7 @@
 #include "sim/jsonx.h"
 #include "sim/play_prompt.h"
 
-#define MAX_TOKENS 32000
-#define TITLE_MODEL "claude-haiku-4-5-20251001" /* the small model for side calls */
+#define MAX_TOKENS 64000
 
 void talk_init(struct talk *t, const char *model, const char *cwd, const char *session, bool is_agent, uint64_t salt)
 {
@@ -34,6 +33,7 @@ void talk_done(struct talk *t)
 {
     buf_done(&t->older);
     cJSON_Delete(t->newest);
+    free(t->aside);
     free(t->system);
     free(t->tools);
     free(t->user_id);
@@ -80,11 +80,22 @@ static void put_marked(struct buf *out, const cJSON *message)
     cJSON_Delete(copy);
 }
 
+static void put_aside(const struct talk *t, struct buf *out)
+{
+    if (!t->aside)
+        return;
+    buf_puts(out, ",{\"role\":\"system\",\"content\":");
+    json_quote(out, t->aside, strlen(t->aside));
+    buf_putc(out, '}');
+}
+
 void talk_add(struct talk *t, const char *role, cJSON *content)
 {
     if (t->newest) {
         put_older(&t->older, t->newest);
         cJSON_Delete(t->newest);
+        put_aside(t, &t->older);
+        xreplace(&t->aside, NULL);
     }
     t->newest = cJSON_CreateObject();
     cJSON_AddStringToObject(t->newest, "role", role);
@@ -102,24 +113,28 @@ static void add_text(cJSON *content, const char *words)
 
 void talk_say(struct talk *t, const char *words)
 {
+    bool is_first = !t->newest && t->older.len == 0;
     cJSON *content = cJSON_CreateArray();
 
-    if (!t->newest && t->older.len == 0) {
+    if (is_first) {
         char *notes = prompt_notes(t->cwd);
         add_text(content, notes);
         free(notes);
     }
     add_text(content, words);
     talk_add(t, "user", content);
+    if (is_first)
+        t->aside = prompt_aside(t->is_agent);
 }
 
 static void put_tail(const struct talk *t, bool stream, struct buf *out)
 {
     buf_printf(out, "],\"system\":%s,\"tools\":%s,\"metadata\":{\"user_id\":", t->system, t->tools);
     json_quote(out, t->user_id, strlen(t->user_id));
-    buf_printf(out, "},\"max_tokens\":%d,\"thinking\":{\"type\":\"adaptive\"},\"context_management\":{\"edits\":[{\"type\":"
-                    "\"clear_thinking_20251015\",\"keep\":\"all\"}]},\"output_config\":{\"effort\":\"high\"}%s}",
-               MAX_TOKENS, stream ? ",\"stream\":true" : "");
+    buf_printf(out, "},\"max_tokens\":%d,\"thinking\":{\"type\":\"%s\"}", MAX_TOKENS, t->is_agent ? "disabled" : "adaptive");
+    if (!t->is_agent)
+        buf_puts(out, ",\"context_management\":{\"edits\":[{\"type\":\"clear_thinking_20251015\",\"keep\":\"all\"}]}");
+    buf_printf(out, ",\"output_config\":{\"effort\":\"high\"}%s}", stream ? ",\"stream\":true" : "");
 }
 
 static void put_front(const struct talk *t, struct buf *out)
@@ -129,6 +144,7 @@ static void put_front(const struct talk *t, struct buf *out)
     buf_put(out, t->older.data, t->older.len);
     if (t->newest)
         put_marked(out, t->newest);
+    put_aside(t, out);
 }
 
 void talk_body(const struct talk *t, bool stream, struct buf *out)
@@ -148,18 +164,19 @@ void talk_fork_body(const struct talk *t, const char *words, struct buf *out)
 
 void talk_title_body(const struct talk *t, const char *words, struct buf *out)
 {
-    char *session = xasprintf("<session>\n%s\n</session>", words);
+    char *session = xasprintf("<session>\n%s\n</session>\n\nWrite the title in the language the user wrote in.", words);
 
     buf_reset(out);
-    buf_puts(out, "{\"model\":\"" TITLE_MODEL "\",\"messages\":[{\"role\":\"user\",\"content\":[{\"type\":\"text\",\"text\":");
+    buf_printf(out, "{\"model\":\"%s\",\"messages\":[{\"role\":\"user\",\"content\":[{\"type\":\"text\",\"text\":", t->model);
     json_quote(out, session, strlen(session));
     buf_puts(out, "}]}],\"system\":[{\"type\":\"text\",\"text\":\"x-anthropic-billing-header: cc_version=2.1.197.0c1; cc_entrypoint=cli;\"},"
+                  "{\"type\":\"text\",\"text\":\"You are Claude Code, Anthropic's official CLI for Claude.\"},"
                   "{\"type\":\"text\",\"text\":\"Generate a concise, sentence-case title (3-7 words) that captures the main topic or goal of "
                   "this coding session. Return JSON with a single \\\"title\\\" field.\"}],\"tools\":[],\"metadata\":{\"user_id\":");
     json_quote(out, t->user_id, strlen(t->user_id));
-    buf_puts(out, "},\"max_tokens\":512,\"thinking\":{\"type\":\"disabled\"},\"output_config\":{\"format\":{\"type\":\"json_schema\","
-                  "\"schema\":{\"type\":\"object\",\"properties\":{\"title\":{\"type\":\"string\"}},\"required\":[\"title\"],"
-                  "\"additionalProperties\":false}}},\"stream\":true}");
+    buf_printf(out, "},\"max_tokens\":%d,\"thinking\":{\"type\":\"disabled\"},\"output_config\":{\"effort\":\"high\",\"format\":{\"type\":"
+                    "\"json_schema\",\"schema\":{\"type\":\"object\",\"properties\":{\"title\":{\"type\":\"string\"}},\"required\":"
+                    "[\"title\"],\"additionalProperties\":false}}},\"stream\":true}", MAX_TOKENS);
     free(session);
 }
 
@@ -171,6 +188,7 @@ void talk_compact(struct talk *t, const char *summary)
     buf_reset(&t->older);
     cJSON_Delete(t->newest);
     t->newest = NULL;
+    xreplace(&t->aside, NULL);
     talk_say(t, words);
     free(words);
 }

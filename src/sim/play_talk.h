@@ -19,6 +19,7 @@ struct talk {
     bool is_agent;
     struct buf older;    /* messages but the newest, as JSON, joined by commas */
     cJSON *newest;       /* the newest message, without a mark; NULL: none */
+    char *aside;         /* system message behind the newest one, as text; NULL: none */
     char *system;        /* JSON */
     char *tools;         /* JSON */
     char *user_id;       /* JSON string of metadata.user_id */

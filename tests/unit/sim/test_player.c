@@ -133,7 +133,7 @@ static void count_rows(const cJSON *ledger, struct seen *n)
         int64_t status = jsonx_int(row, "status", 0);
         n->rows++;
         n->agents += *jsonx_string(row, "agent_id", "") != '\0';
-        n->titles += strstr(jsonx_string(row, "model", ""), "haiku-4-5") != NULL;
+        n->titles += status == 200 && jsonx_number(usage, "cache_read", 0) + jsonx_number(usage, "cache_write_5m", 0) < 1;
         n->vertex += strcmp(jsonx_string(row, "provider", ""), "anthropic") != 0;
         n->tool_use += strcmp(jsonx_string(row, "stop_reason", ""), "tool_use") == 0;
         n->failed_badly += status != 0 && status != 200 && status != 429 && status != 529;

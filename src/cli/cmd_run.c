@@ -81,7 +81,7 @@ static int find_key(const struct settings *s, bool *keeps_key, struct err *e)
 
 static void become_command(char **argv, const struct client_env *env, bool keeps_key)
 {
-    static const int numbers[] = {SIGINT, SIGQUIT, SIGTERM, SIGHUP, SIGUSR1, SIGUSR2, SIGPIPE};
+    static const int numbers[] = {SIGINT, SIGQUIT, SIGTERM, SIGHUP, SIGUSR1, SIGUSR2, SIGPIPE, SIGTSTP};
     for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
         signal(numbers[i], SIG_DFL);
     set_environment(env, keeps_key);
@@ -97,6 +97,7 @@ static void set_signals(void)
     struct sigaction pass = {.sa_handler = pass_on, .sa_flags = SA_RESTART};
     signal(SIGINT, SIG_IGN); /* the terminal sends these to the command itself */
     signal(SIGQUIT, SIG_IGN);
+    signal(SIGTSTP, SIG_IGN); /* we stop when the command has stopped, not besides */
     for (size_t i = 0; i < sizeof passed / sizeof *passed; i++)
         sigaction(passed[i], &pass, NULL);
 }

@@ -27,20 +27,27 @@ static const struct option_spec options[] = {
 
 static const char *const views[] = {"request", "sent", "response", "headers", "diff", "json"};
 
-/* 0 or the reason why there is nothing, as a failure. */
-static int load_body(struct db *db, int64_t id, enum body_kind kind, struct buf *body, struct err *e)
+/* A body of no bytes is whole, though nothing of it was stored. */
+static bool is_empty(const struct call *c, enum body_kind kind)
 {
-    int r = reader_body(db, id, kind, body, e);
-    if (r > 0 && !e->text[0])
-        err_set(e, "call %lld has no such body", (long long)id);
-    return r == 0 ? 0 : -1;
+    return c->body_state == BODY_KEPT && c->state != CALL_OPEN &&
+           (kind == BODY_RESPONSE ? c->bytes_out : c->bytes_in) == 0;
 }
 
-static int show_body(struct db *db, int64_t id, enum body_kind kind, struct err *e)
+static int load_body(struct db *db, const struct call *c, enum body_kind kind, struct buf *body, struct err *e)
+{
+    struct err why = {""};
+    int r = reader_body(db, c->id, kind, body, &why);
+    if (r == 0 || (r > 0 && is_empty(c, kind)))
+        return 0;
+    return err_set(e, "%s", why.text[0] ? why.text : "that body is not in the log");
+}
+
+static int show_body(struct db *db, const struct call *c, enum body_kind kind, struct err *e)
 {
     struct buf body;
     buf_init(&body);
-    int r = load_body(db, id, kind, &body, e);
+    int r = load_body(db, c, kind, &body, e);
     if (r == 0)
         out_text(body.data, body.len);
     buf_done(&body);
@@ -86,10 +93,10 @@ static int show_diff(struct db *db, const struct call *c, struct err *e)
     struct buf request, sent;
     buf_init(&request);
     buf_init(&sent);
-    int r = load_body(db, c->id, BODY_REQUEST, &request, e);
+    int r = load_body(db, c, BODY_REQUEST, &request, e);
     if (r == 0 && !c->has_sent_body) {
         printf("call %lld: the body went upstream as it came, %zu bytes\n", (long long)c->id, request.len);
-    } else if (r == 0 && (r = load_body(db, c->id, BODY_SENT, &sent, e)) == 0) {
+    } else if (r == 0 && (r = load_body(db, c, BODY_SENT, &sent, e)) == 0) {
         difference_print(buf_bytes(&request), buf_bytes(&sent));
     }
     buf_done(&request);
@@ -104,11 +111,11 @@ static int show_view(struct db *db, const struct call *c, const char *view, stru
         return 0;
     }
     if (strcmp(view, "request") == 0)
-        return show_body(db, c->id, BODY_REQUEST, e);
+        return show_body(db, c, BODY_REQUEST, e);
     if (strcmp(view, "sent") == 0)
-        return show_body(db, c->id, c->has_sent_body ? BODY_SENT : BODY_REQUEST, e);
+        return show_body(db, c, c->has_sent_body ? BODY_SENT : BODY_REQUEST, e);
     if (strcmp(view, "response") == 0)
-        return show_body(db, c->id, BODY_RESPONSE, e);
+        return show_body(db, c, BODY_RESPONSE, e);
     if (strcmp(view, "headers") == 0)
         return show_headers(c, e);
     if (strcmp(view, "diff") == 0)

@@ -119,6 +119,29 @@ def test_run_passes_signals_on(stage, gateway):
     assert actor.wait_end() == 5
 
 
+def test_run_stops_and_goes_on_with_its_command(stage, gateway):
+    """Ctrl-Z in a shell with job control, twice: it stops once each time, and fg brings both back."""
+    screen = stage.screen(["bash", "--norc", "-i"], env={"PS1": "$ ", "RESPAN_API_KEY": KEY})
+    screen.wait_text(r"^\$")
+    screen.type(f"{PROGRAM} --log {gateway.log.path} run bash -c 'echo be''gun; read x; echo got $x; exit 3'")
+    screen.keys("Enter")
+    screen.wait_text("begun")
+    for stops in (1, 2):
+        screen.keys("C-z")
+        screen.wait(lambda text, n=stops: text.count("Stopped") == n, 15, f"{stops} times Stopped")
+        screen.type("fg")
+        screen.keys("Enter")
+        screen.wait(lambda text, n=stops: text.count("\n$ fg") == n, 15, "fg")
+    screen.type("hello")
+    screen.keys("Enter")
+    screen.wait_text("got hello")
+    screen.wait_text("no call")
+    screen.type("echo status $?")
+    screen.keys("Enter")
+    screen.wait_text("status 3")
+    assert screen.text().count("Stopped") == 2
+
+
 def test_an_other_address_than_the_running_one_is_refused(stage, gateway):
     done = stage.run("--log", gateway.log.path, "--listen", "127.0.0.1:1", "run", "true", env={"RESPAN_API_KEY": KEY})
     assert done.returncode == 1 and gateway.address in done.stderr

@@ -96,6 +96,12 @@ def test_show_gives_bodies_to_the_last_byte(stage, gateway):
     assert run(stage, gateway, "show", 1, "--response", text=False).stdout == answer.body
 
 
+def test_an_empty_body_is_shown_as_nothing(stage, gateway):
+    gateway.request("GET", "/v1/x", [("x-api-key", KEY)])
+    gateway.log.wait_calls(1)
+    assert ok(run(stage, gateway, "show", 1, "--request")) == ""
+
+
 def test_show_cleans_what_goes_to_a_terminal(stage, gateway):
     gateway.messages(b'{"model":"claude-opus-5-5","evil":"\x1b]0;owned\x07\x1b[2J"}')
     gateway.log.wait_calls(1)

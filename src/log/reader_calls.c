@@ -7,10 +7,12 @@
  * further value, those with none.  The ids are found first, in whatever index
  * serves; then the rows are read, all in one moment of the log.
  *
- * Which index serves: id, session, model and provider have one of their own and
- * are walked, unless a filter could reject nearly all of them; everything else
- * is a scan that keeps the best, over the index `call_scan` where it has all
- * that is asked for. */
+ * Which index serves: id, session, model, provider, status and purpose have one
+ * of their own and are walked, unless a filter could reject nearly all of them;
+ * everything else is a scan that keeps the best, over the index `call_scan`
+ * where it has all that is asked for.  On a large log a scan is halved by a
+ * guess: a sample of a thousand calls tells a value that a page will hardly
+ * reach, and what lies beyond it is only looked at when the page is not full. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -32,10 +34,10 @@ struct sort {
 static const struct sort SORTS[SORT_COUNT_] = {
     [SORT_ID] = {"c.id", true},
     [SORT_SESSION] = {"c.session_id", true},
-    [SORT_PURPOSE] = {"c.purpose", false},
+    [SORT_PURPOSE] = {"c.purpose", true},
     [SORT_MODEL] = {"coalesce(c.model_served, c.model_sent, c.model_asked)", true},
     [SORT_PROVIDER] = {"coalesce(c.provider_served, c.provider_pinned)", true},
-    [SORT_STATUS] = {"c.status", false},
+    [SORT_STATUS] = {"c.status", true},
     [SORT_IN] = {INPUT, false},
     [SORT_CACHE] = {"(c.tokens_cache_read * 1.0 / " INPUT ")", false},
     [SORT_OUT] = {"c.tokens_out", false},
@@ -45,7 +47,11 @@ static const struct sort SORTS[SORT_COUNT_] = {
     [SORT_COST] = {"c.cost_microusd", false},
 };
 
-enum { PARAM_VALUE = 1, PARAM_ID, PARAM_SESSION, PARAM_LIMIT };
+/* ?1 and ?2: the value and id the page goes on behind; ?5 and ?6: those of the guess. */
+enum { PARAM_VALUE = 1, PARAM_ID, PARAM_SESSION, PARAM_LIMIT, PARAM_GUESS, PARAM_GUESS_ID, PARAM_FIRST, PARAM_STEP, PARAM_LAST };
+
+#define SAMPLE_SIZE 1000
+#define GUESS_FROM_CALLS 50000 /* a smaller log is scanned in a few milliseconds */
 
 struct paging {
     sqlite3 *sq;
@@ -57,6 +63,8 @@ struct paging {
     size_t count;
     sqlite3_value *after;             /* the value of call after_id; NULL: from the start */
     bool after_is_null;
+    sqlite3_value *guess;             /* NULL: none */
+    int64_t guess_id;
 };
 
 /* ---- Conditions ---- */
@@ -83,25 +91,59 @@ static void bind_conditions(sqlite3_stmt *st, const struct call_query *q)
     filter_bind(q->filter, st);
 }
 
+/* Append a pattern: %X is the sort's expression, %< what comes further in the
+ * order, %> what comes before, %D the direction. */
+static void put_pattern(struct buf *sql, const struct paging *p, const char *pattern)
+{
+    bool descending = p->query->descending;
+    for (const char *c = pattern; *c; c++) {
+        if (*c != '%') {
+            buf_putc(sql, *c);
+            continue;
+        }
+        switch (*++c) {
+        case 'X':
+            buf_puts(sql, p->sort->expr);
+            break;
+        case 'D':
+            buf_puts(sql, descending ? "DESC" : "ASC");
+            break;
+        default:
+            buf_putc(sql, (*c == '<') == descending ? '<' : '>');
+        }
+    }
+}
+
+static void bind_keys(sqlite3_stmt *st, const struct paging *p)
+{
+    if (p->after)
+        sqlite3_bind_value(st, PARAM_VALUE, p->after);
+    sqlite3_bind_int64(st, PARAM_ID, p->query->after_id);
+    if (p->guess)
+        sqlite3_bind_value(st, PARAM_GUESS, p->guess);
+    sqlite3_bind_int64(st, PARAM_GUESS_ID, p->guess_id);
+}
+
 /* ---- Steps ---- */
 
-/* Append the ids that `where` gives, in `order`, as far as the page has room. */
+/* Append the ids that `where` gives, in `order` (both patterns), as far as the page has room. */
 static int take_ids(struct paging *p, const char *where, const char *order, struct err *e)
 {
     struct buf sql;
     if (p->count >= p->limit)
         return 0;
     buf_init(&sql);
-    buf_printf(&sql, "SELECT c.id FROM call c %s WHERE %s", p->index, where);
+    buf_printf(&sql, "SELECT c.id FROM call c %s WHERE ", p->index);
+    put_pattern(&sql, p, where);
     put_conditions(&sql, p->query);
-    buf_printf(&sql, " ORDER BY %s LIMIT ?%d", order, PARAM_LIMIT);
+    buf_puts(&sql, " ORDER BY ");
+    put_pattern(&sql, p, order);
+    buf_printf(&sql, " LIMIT ?%d", PARAM_LIMIT);
     sqlite3_stmt *st = sql_prepare(p->sq, sql.data, e);
     buf_done(&sql);
     if (!st)
         return -1;
-    if (p->after)
-        sqlite3_bind_value(st, PARAM_VALUE, p->after);
-    sqlite3_bind_int64(st, PARAM_ID, p->query->after_id);
+    bind_keys(st, p);
     sqlite3_bind_int64(st, PARAM_LIMIT, (int64_t)(p->limit - p->count));
     bind_conditions(st, p->query);
     int rc;
@@ -113,33 +155,76 @@ static int take_ids(struct paging *p, const char *where, const char *order, stru
     return rc == SQLITE_DONE || rc == SQLITE_ROW ? 0 : -1;
 }
 
-/* take_ids() with texts made from the sort: %X its expression, %< what comes
- * further in the order, %D the direction. */
-static int take_step(struct paging *p, const char *where, const char *order, struct err *e)
+/* ---- Guessing ---- */
+
+/* The first part decides for nearly all calls and evaluates %X once; the others
+ * tell equals apart. */
+#define BEHIND_LAST "%X %<= ?1 AND (%X != ?1 OR c.id %< ?2)"
+#define UP_TO_GUESS "%X %>= ?5 AND (%X != ?5 OR c.id %>= ?6)"
+#define BEYOND_GUESS "%X %<= ?5 AND (%X != ?5 OR c.id %< ?6)"
+#define BETWEEN_BOTH(low, high) "%X BETWEEN " low " AND " high " AND (%X != ?5 OR c.id %>= ?6) AND (%X != ?1 OR c.id %< ?2)"
+#define OR_UNKNOWN(condition) "((" condition ") OR %X IS NULL)"
+
+static int id_range(struct paging *p, int64_t *first, int64_t *last, struct err *e)
 {
-    struct buf made[2];
-    const char *const patterns[2] = {where, order};
-    for (int i = 0; i < 2; i++) {
-        buf_init(&made[i]);
-        for (const char *c = patterns[i]; *c; c++) {
-            if (*c != '%') {
-                buf_putc(&made[i], *c);
-                continue;
-            }
-            c++;
-            buf_puts(&made[i], *c == 'X' ? p->sort->expr : *c == '<' ? p->query->descending ? "<" : ">"
-                                                                    : p->query->descending ? "DESC" : "ASC");
-        }
-    }
-    int rc = take_ids(p, made[0].data, made[1].data, e);
-    buf_done(&made[0]);
-    buf_done(&made[1]);
-    return rc;
+    *first = *last = 0;
+    if (sql_int64(p->sq, "SELECT min(id) FROM call", first, e) < 0 || sql_int64(p->sq, "SELECT max(id) FROM call", last, e) < 0)
+        return -1;
+    return 0;
 }
+
+static sqlite3_stmt *prepare_guess(struct paging *p, struct err *e)
+{
+    struct buf sql;
+    buf_init(&sql);
+    buf_puts(&sql, "WITH RECURSIVE s(id) AS (SELECT ?7 UNION ALL SELECT id + ?8 FROM s WHERE id + ?8 <= ?9)"
+                   " SELECT ");
+    put_pattern(&sql, p, "%X, c.id FROM s CROSS JOIN call c INDEXED BY call_scan ON c.id = s.id WHERE ");
+    put_pattern(&sql, p, p->after ? BEHIND_LAST : "%X IS NOT NULL");
+    put_conditions(&sql, p->query);
+    put_pattern(&sql, p, " ORDER BY %X %D, c.id %D LIMIT 1 OFFSET ?4");
+    sqlite3_stmt *st = sql_prepare(p->sq, sql.data, e);
+    buf_done(&sql);
+    return st;
+}
+
+/* The k-th best of a sample, so chosen that hardly ever fewer calls than a page
+ * are better.  A wrong guess costs time, nothing else. */
+static int make_guess(struct paging *p, struct err *e)
+{
+    int64_t first, last;
+    if (id_range(p, &first, &last, e) != 0)
+        return -1;
+    int64_t calls = last - first + 1;
+    if (calls < GUESS_FROM_CALLS || p->query->session_id || p->query->errors_only)
+        return 0;
+    sqlite3_stmt *st = prepare_guess(p, e);
+    if (!st)
+        return -1;
+    /* So many calls of the sample belong to the page, on average. */
+    int64_t expected = (int64_t)p->limit * SAMPLE_SIZE / calls;
+    bind_keys(st, p);
+    bind_conditions(st, p->query);
+    sqlite3_bind_int64(st, PARAM_LIMIT, 3 + 3 * (expected + 1));
+    sqlite3_bind_int64(st, PARAM_FIRST, first);
+    sqlite3_bind_int64(st, PARAM_STEP, calls / SAMPLE_SIZE);
+    sqlite3_bind_int64(st, PARAM_LAST, last);
+    int rc = sqlite3_step(st);
+    if (rc == SQLITE_ROW) {
+        p->guess = sqlite3_value_dup(sqlite3_column_value(st, 0));
+        p->guess_id = sqlite3_column_int64(st, 1);
+    } else if (rc != SQLITE_DONE) {
+        reader_fail(p->sq, e);
+    }
+    sqlite3_finalize(st);
+    return rc == SQLITE_ROW || rc == SQLITE_DONE ? 0 : -1;
+}
+
+/* ---- Ways ---- */
 
 static int page_by_id(struct paging *p, struct err *e)
 {
-    return take_step(p, p->query->after_id ? "c.id %< ?2" : "1", "c.id %D", e);
+    return take_ids(p, p->query->after_id ? "c.id %< ?2" : "1", "c.id %D", e);
 }
 
 /* In an index (value, id): three ranges, each read in order. */
@@ -147,22 +232,26 @@ static int page_by_walk(struct paging *p, struct err *e)
 {
     int rc = 0;
     if (p->after && !p->after_is_null)
-        rc = take_step(p, "%X = ?1 AND c.id %< ?2", "c.id %D", e);
+        rc = take_ids(p, "%X = ?1 AND c.id %< ?2", "c.id %D", e);
     if (rc == 0 && !p->after_is_null)
-        rc = take_step(p, p->after ? "%X %< ?1" : "%X IS NOT NULL", "%X %D, c.id %D", e);
+        rc = take_ids(p, p->after ? "%X %< ?1" : "%X IS NOT NULL", "%X %D, c.id %D", e);
     if (rc == 0)
-        rc = take_step(p, p->after_is_null ? "%X IS NULL AND c.id %< ?2" : "%X IS NULL", "c.id %D", e);
+        rc = take_ids(p, p->after_is_null ? "%X IS NULL AND c.id %< ?2" : "%X IS NULL", "c.id %D", e);
     return rc;
 }
 
+/* The calls up to the guess; then, if the page is not full, all others. */
 static int page_by_scan(struct paging *p, struct err *e)
 {
-    int rc = 0;
-    if (!p->after_is_null)
-        rc = take_step(p, p->after ? "(%X %< ?1 OR (%X = ?1 AND c.id %< ?2))" : "%X IS NOT NULL", "%X %D, c.id %D", e);
-    if (rc == 0)
-        rc = take_step(p, p->after_is_null ? "%X IS NULL AND c.id %< ?2" : "%X IS NULL", "c.id %D", e);
-    return rc;
+    const char *up_to_guess = !p->after                ? UP_TO_GUESS
+                              : p->query->descending ? BETWEEN_BOTH("?5", "?1")
+                                                     : BETWEEN_BOTH("?1", "?5");
+    if (p->after_is_null)
+        return take_ids(p, "%X IS NULL AND c.id %< ?2", "c.id %D", e);
+    if (make_guess(p, e) != 0 || (p->guess && take_ids(p, up_to_guess, "%X %D, c.id %D", e) != 0))
+        return -1;
+    const char *rest = p->guess ? OR_UNKNOWN(BEYOND_GUESS) : p->after ? OR_UNKNOWN(BEHIND_LAST) : "1";
+    return take_ids(p, rest, "%X IS NULL, %X %D, c.id %D", e);
 }
 
 /* The value that the page goes on behind. */
@@ -234,6 +323,7 @@ int reader_calls(struct db *db, const struct call_query *q, struct call_page *pa
         rc = read_rows(&p, page, e);
     reader_end(p.sq);
     sqlite3_value_free(p.after);
+    sqlite3_value_free(p.guess);
     if (rc != 0)
         call_page_done(page);
     return rc;

@@ -56,6 +56,7 @@ static cJSON *make_config(struct sim *s)
     cJSON_AddNumberToObject(o, "first_ms", (double)f->first_ms);
     cJSON_AddBoolToObject(o, "models_enabled", f->models_enabled);
     cJSON_AddBoolToObject(o, "provider_mix", f->provider_mix);
+    cJSON_AddBoolToObject(o, "provider_header", f->provider_header);
     cJSON_AddBoolToObject(o, "fallbacks", f->fallbacks);
     cJSON_AddBoolToObject(o, "limit_context", f->limit_context);
     cJSON_AddStringToObject(o, "provider", f->provider ? f->provider : "");
@@ -132,6 +133,7 @@ static void set_config(const struct control *k)
     f->first_ms = jsonx_int(b, "first_ms", f->first_ms);
     f->models_enabled = jsonx_bool(b, "models_enabled", f->models_enabled);
     f->provider_mix = jsonx_bool(b, "provider_mix", f->provider_mix);
+    f->provider_header = jsonx_bool(b, "provider_header", f->provider_header);
     f->fallbacks = jsonx_bool(b, "fallbacks", f->fallbacks);
     f->limit_context = jsonx_bool(b, "limit_context", f->limit_context);
     if (provider)

@@ -256,6 +256,8 @@ static void make_reply(struct call *k, struct reply *r)
     if (k->log_id) {
         reply_header(r, "x-respan-log-id", k->log_id);
         reply_header(r, "x-respan-gateway-request-id", k->gateway_id);
+        if (k->config.provider_header && *k->provider_served)
+            reply_header(r, "x-respan-provider", k->provider_served);
     }
 }
 

@@ -304,7 +304,7 @@ static cJSON *say_end(struct line *l, const char *prompt)
 
     add_thought(l, item);
     buf_init(&text);
-    prose_answer(&text, prompt, 0, &l->rng);
+    prose_answer(&text, prompt, 60 + (int)rng_below(&l->rng, 220), &l->rng);
     cJSON_AddStringToObject(item, "text", text.data);
     buf_done(&text);
     return item;
@@ -313,7 +313,7 @@ static cJSON *say_end(struct line *l, const char *prompt)
 /* Now and then the upstream is overloaded, and rarely a stream breaks. */
 static void add_trouble(struct line *l, cJSON *item)
 {
-    unsigned n = rng_below(&l->rng, 90);
+    unsigned n = rng_below(&l->rng, 160);
 
     if (n < 3) {
         cJSON_AddNumberToObject(item, "status_once", n == 0 ? 429 : 529);

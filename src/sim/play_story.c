@@ -151,8 +151,8 @@ void story_tool_input(const struct story *s, const char *tool, struct rng *rng, 
         put_path(s, rng, out, "file_path");
     } else if (strcmp(tool, "Edit") == 0) {
         put_path(s, rng, out, "file_path");
-        put_code_member(s, rng, out, "old_string", 2 + (int)rng_below(rng, 4));
-        put_code_member(s, rng, out, "new_string", 3 + (int)rng_below(rng, 9));
+        put_code_member(s, rng, out, "old_string", 2 + (int)rng_below(rng, 12));
+        put_code_member(s, rng, out, "new_string", 5 + (int)rng_below(rng, 24));
     } else if (strcmp(tool, "Bash") == 0) {
         put_command(s, rng, out);
     } else {
@@ -199,7 +199,7 @@ void story_tool_result(const struct story *s, const char *tool, const char *comm
 
 void story_thought(const struct story *s, struct rng *rng, struct buf *out)
 {
-    unsigned n = 1 + rng_below(rng, 4);
+    unsigned n = 2 + rng_below(rng, 6);
     unsigned at = rng_below(rng, COUNT(thoughts));
 
     for (unsigned i = 0; i < n; i++)

@@ -30,7 +30,7 @@ const char *story_file(const struct story *s, struct rng *rng);
 void story_tool_input(const struct story *s, const char *tool, struct rng *rng, struct buf *out);
 /* What the tool gave back, appended to out.  command: of Bash, else "". */
 void story_tool_result(const struct story *s, const char *tool, const char *command, struct rng *rng, struct buf *out);
-/* A thought, one to four sentences. */
+/* A thought, two to seven sentences. */
 void story_thought(const struct story *s, struct rng *rng, struct buf *out);
 /* A word before a tool call; may stay empty. */
 void story_remark(struct rng *rng, struct buf *out);

@@ -288,6 +288,7 @@ static struct sim *sim_new(const struct sim_options *o)
     s->config.log_latency_ms = o->log_latency_ms;
     s->config.first_ms = -1;
     s->config.provider_mix = o->provider_mix;
+    s->config.provider_header = true;
     s->rng.state = o->seed;
     composer_init(&s->composer, o->seed);
     s->pcache = pcache_new();

@@ -71,7 +71,9 @@
  *   GET  /sim/ledger              {"rows":[…],"totals":{…}}: every token handed out, see ledger.h
  *   POST /sim/clock    {"advance_ms":N} or {"now_ms":N}: moves the caches' and log rows' clock
  *   POST /sim/config   any of {"speed","log_latency_ms","models_enabled","provider" (""=auto),
- *                      "provider_mix":bool,"first_ms" (wait before the first byte; -1 human),
+ *                      "provider_mix":bool,
+ *                      "provider_header":bool (x-respan-provider on answers; Respan documents no
+ *                      such header, so off must work as well),"first_ms" (wait before the first byte; -1 human),
  *                      "fallbacks":bool (X-Data-Respan-Params' fallback_models act),
  *                      "limit_context":bool (400 above the model's context)}
  *   GET  /sim/config, GET /sim/status ({"connections","in_flight","requests"})

@@ -26,6 +26,7 @@ struct sim_config {
     int64_t first_ms; /* -1: as a model does */
     bool models_enabled;
     bool provider_mix;
+    bool provider_header;
     bool fallbacks;
     bool limit_context;
     const char *provider; /* static; NULL: each call's own */

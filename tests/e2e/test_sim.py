@@ -54,6 +54,7 @@ def test_stream_has_the_shape_of_anthropics(sim):
     answer = ask(sim, body('[[sim think let me see]] [[sim text wörter → 語]] [[sim tool Bash {"command":"echo hi"}]]', tools=tools))
     assert answer.status == 200 and answer.complete
     assert answer.header("content-type").startswith("text/event-stream")
+    assert answer.header("x-respan-provider") == "anthropic"
     assert answer.header("x-respan-log-id") and answer.header("x-respan-gateway-request-id") and answer.header("request-id")
     seen = events(answer)
     names = [name for name, _ in seen]
@@ -282,6 +283,9 @@ def test_prompt_cache_reads_writes_and_expires(sim):
     pinned = ask(sim, body([{"type": "text", "text": big}, {"type": "text", "text": more, "cache_control": MARK}]),
                  [("X-Respan-Route-Provider", "vertex_ai")])
     assert usage_of(pinned)["cache_read_input_tokens"] == 0
+    assert pinned.header("x-respan-provider") == "vertex_ai"
+    sim.config(provider_header=False)
+    assert ask(sim, body()).header("x-respan-provider") is None
     assert events(pinned)[0][1]["message"]["id"].startswith("msg_vrtx_")
 
 

@@ -59,11 +59,11 @@ static const struct {
     [GROUP_PURPOSE] = {"purpose", "ifnull(c.purpose, '')"},
 };
 
-/* ?1 and ?2 bound the partial day.  Ids rise with time but for jumps of the
- * clock, so they only narrow the search. */
+/* ?1 and ?2 bound the partial day.  A call ends after it starts and within a day
+ * of it, which is what the index on finished_at can narrow; one that was lost has
+ * no end. */
 #define SQL_PARTIAL_DAY                                                                                                \
-    " FROM call c WHERE c.id >= (SELECT f.id FROM call f WHERE f.started_at >= ?1 ORDER BY f.id LIMIT 1)"              \
-    " AND c.id <= (SELECT l.id FROM call l WHERE l.started_at < ?2 ORDER BY l.id DESC LIMIT 1)"                        \
+    " FROM call c WHERE ((c.finished_at >= ?1 AND c.finished_at < ?2 + 86400000) OR c.finished_at IS NULL)"            \
     " AND c.started_at >= ?1 AND c.started_at < ?2 AND c.state != 'open'"
 
 static char *groups_sql(enum group_by by)
@@ -94,7 +94,7 @@ static void bind_span(sqlite3_stmt *st, int64_t since_ms)
     bool is_whole = since_ms == 0 || clock_day_start_ms(since_ms) == since_ms;
     int64_t days_from_ms = is_whole ? since_ms : next_midnight(since_ms);
     sqlite3_bind_int64(st, 1, since_ms);
-    sqlite3_bind_int64(st, 2, is_whole ? INT64_MIN : days_from_ms);
+    sqlite3_bind_int64(st, 2, is_whole ? 0 : days_from_ms);
     sqlite3_bind_int(st, 3, clock_day_number(since_ms));
     sqlite3_bind_int(st, 4, since_ms == 0 ? 0 : clock_day_number(days_from_ms));
 }

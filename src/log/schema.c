@@ -99,6 +99,7 @@ static const char *const tables[] = {
     "CREATE INDEX call_finished ON call(finished_at)",
     "CREATE INDEX call_open ON call(id) WHERE state = 'open'",
     "CREATE INDEX call_error ON call(id) WHERE state = 'error'",
+    "CREATE INDEX call_break ON call(id) WHERE cache_break IS NOT NULL",
     "CREATE INDEX call_model ON call(coalesce(model_served, model_sent, model_asked), id)",
     "CREATE INDEX call_provider ON call(coalesce(provider_served, provider_pinned), id)",
     "CREATE INDEX call_status ON call(status, id)",
@@ -164,8 +165,9 @@ static const char *const tables[] = {
     "  id INTEGER PRIMARY KEY,"
     "  day INTEGER NOT NULL,"
     "  first_call INTEGER NOT NULL,"
+    "  first_blk INTEGER NOT NULL,"
     "  bytes INTEGER NOT NULL DEFAULT 0)",
-    "INSERT INTO epoch VALUES(1, 0, 1, 0)",
+    "INSERT INTO epoch VALUES(1, 0, 1, 1, 0)",
 
     "CREATE TABLE routes("
     "  id INTEGER PRIMARY KEY AUTOINCREMENT,"

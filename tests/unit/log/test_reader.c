@@ -405,6 +405,13 @@ static void test_groups_since_an_hour_within_a_day(void **state)
     assert_string_equal(groups(DAY0 + 10 * (int64_t)DAY_MS, GROUP_MODEL), "");
 }
 
+static void test_groups_count_lost_calls_that_have_no_end(void **state)
+{
+    (void)state;
+    tmplog_run("UPDATE call SET state = 'lost', finished_at = NULL WHERE id = 3");
+    assert_string_equal(groups(DAY0 + 50000001, GROUP_MODEL), "opus=1/0/0/330/3/700/0/200 haiku=1/0/1/220/2/0/1/301");
+}
+
 static void test_groups_of_pruned_calls_stay(void **state)
 {
     (void)state;
@@ -560,6 +567,7 @@ int main(void)
         SUMS_TEST(test_groups_over_everything),
         SUMS_TEST(test_groups_agree_between_calls_and_day_table),
         SUMS_TEST(test_groups_since_an_hour_within_a_day),
+        SUMS_TEST(test_groups_count_lost_calls_that_have_no_end),
         SUMS_TEST(test_groups_of_pruned_calls_stay),
         SUMS_TEST(test_buckets_by_minute_and_by_call_agree),
         TEST(test_sessions_come_newest_first_by_pages),

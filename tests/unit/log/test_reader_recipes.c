@@ -1,9 +1,10 @@
 /* docs/log.md says the truth: its tables name the columns there are, and every
- * SQL recipe runs on a log as the document describes it. */
+ * SQL recipe and filter works on a log as the document describes it. */
 #include "tests/unit/log/tmplog.h"
 
 #include "base/buf.h"
 #include "base/file.h"
+#include "log/filter.h"
 
 #define DOCUMENT "docs/log.md"
 
@@ -36,14 +37,13 @@ static int done(void **state)
     return tmplog_close(state);
 }
 
-/* The next block of SQL behind *at, cut out in place; NULL: no more. */
-static char *next_block(char **at)
+/* The next block behind *at that a line `fence` opens, cut out in place; NULL: no more. */
+static char *next_block(char **at, const char *fence)
 {
-    static const char fence[] = "```sql\n";
     char *start = strstr(*at, fence);
     if (!start)
         return NULL;
-    start += sizeof fence - 1;
+    start += strlen(fence);
     char *end = strstr(start, "```");
     assert_non_null(end);
     *end = 0;
@@ -79,7 +79,7 @@ static void test_every_recipe_runs_and_finds_something(void **state)
     char *at = text.data;
     char *block;
     int blocks = 0;
-    while ((block = next_block(&at)) != NULL) {
+    while ((block = next_block(&at, "```sql\n")) != NULL) {
         for (const char *sql = block; *sql;) {
             const char *start = sql;
             if (run_statement(&sql) == 0)
@@ -88,6 +88,23 @@ static void test_every_recipe_runs_and_finds_something(void **state)
         blocks++;
     }
     assert_true(blocks >= 15);
+}
+
+static void test_every_filter_is_understood(void **state)
+{
+    (void)state;
+    struct err e = {""};
+    char *at = text.data;
+    char *rest = next_block(&at, "```filter\n");
+    assert_non_null(rest);
+    int lines = 0;
+    for (char *line; (line = strsep(&rest, "\n")) != NULL && *line; lines++) {
+        struct filter *f = filter_parse(line, &e);
+        if (!f)
+            fail_msg("%s: %s", DOCUMENT, e.text);
+        filter_free(f);
+    }
+    assert_true(lines >= 5);
 }
 
 /* The columns of a relation, each as `name`, stand in its part of the document. */
@@ -143,6 +160,7 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, fill, done)
     const struct CMUnitTest tests[] = {
         TEST(test_every_recipe_runs_and_finds_something),
+        TEST(test_every_filter_is_understood),
         TEST(test_every_column_is_told),
         TEST(test_the_contracts_columns_are_there),
     };

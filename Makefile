@@ -221,6 +221,12 @@ bench-run: $(PROGRAM) $(BENCH_PROGRAMS)
 	@SPANTOP_BIN=$(abspath $(PROGRAM)) python3 tests/bench/bench.py --out $(BUILD)/bench/results.md $(BENCH)
 	@SPANTOP_BIN=$(abspath $(PROGRAM)) python3 tests/bench/dashboard.py --out $(BUILD)/bench/results.md
 
+# ---- Pictures ----------------------------------------------------------------
+.PHONY: screenshots
+screenshots: $(PROGRAM)
+	@sh tests/tools/deps pictures
+	@SPANTOP_BIN=$(abspath $(PROGRAM)) tests/tools/screenshots
+
 # ---- A machine with nothing but make, a compiler and apt -----------------------
 .PHONY: deps test-deps run
 deps:
@@ -261,6 +267,7 @@ help:
 	@echo "make bench        beside nginx and haproxy in one run (BENCH=--quick for a look)"
 	@echo "make coverage     which lines the unit, e2e and ui tests run"
 	@echo "make layers       check that each layer includes only what lies above it"
+	@echo "make screenshots  the demo as pictures, into screenshots/"
 	@echo "make deps         install what building needs"
 	@echo "make install      into PREFIX=$(PREFIX), below DESTDIR;  make uninstall"
 	@echo "make clean        remove $(BUILD)/"

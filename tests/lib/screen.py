@@ -108,8 +108,7 @@ class Screen:
 
     def wait_text(self, pattern, limit_s=15.0):
         """Until the pattern (a regular expression) is on the screen; the match."""
-        self.wait(lambda text: re.search(pattern, text), limit_s, f"/{pattern}/")
-        return re.search(pattern, self.text()) or True
+        return re.search(pattern, self.wait(lambda text: re.search(pattern, text), limit_s, f"/{pattern}/"))
 
     def wait_no_text(self, pattern, limit_s=15.0):
         return self.wait(lambda text: not re.search(pattern, text), limit_s, f"/{pattern}/ to go")

@@ -26,6 +26,7 @@
 #include "log/journal_lost.h"
 #include "log/journal_rows.h"
 #include "log/journal_sums.h"
+#include "log/retention.h"
 #include "log/sql.h"
 #include "log/wal.h"
 
@@ -54,12 +55,14 @@ struct writer {
     struct bodies *bodies;
     struct rows *rows;
     struct sums *sums;
+    struct retention *retention;
     struct wal *wal;
     sqlite3_stmt *put_progress;
     sqlite3_stmt *end_progress;
     sqlite3_stmt *add_meta;
     sqlite3_stmt *set_meta;
     int64_t ids_limit;
+    int64_t next_call; /* above every call that began */
     struct title *titles;
     int64_t failed[FAILED_KEPT];
     size_t failed_at;
@@ -103,6 +106,7 @@ static int start_ids(struct writer *w, struct err *e)
                   " WHERE m.key = 'next_call_id'",
                   &next, e) != 0)
         return -1;
+    w->next_call = next;
     w->ids_limit = next + QUEUE_IDS;
     if (set_meta(w->set_meta, "next_call_id", w->ids_limit, e) != 0)
         return -1;
@@ -137,6 +141,9 @@ struct writer *writer_open(const struct journal_options *o, struct queue *q, str
     w->bodies = bodies_open(w->sq, e);
     if (!w->bodies)
         goto explain;
+    w->retention = retention_open(w->sq, w->bodies, o->max_log_bytes, o->keep_days, e);
+    if (!w->retention)
+        goto explain;
     w->wal = wal_open(w->db, e);
     if (!w->wal)
         goto explain;
@@ -154,6 +161,7 @@ void writer_free(struct writer *w)
     if (!w)
         return;
     wal_close(w->wal);
+    retention_free(w->retention);
     bodies_free(w->bodies);
     rows_free(w->rows);
     sums_free(w->sums);
@@ -225,6 +233,8 @@ static void take_begin(struct writer *w, struct queue_op *op)
 {
     call_read_request(&op->call, op->body, op->sent);
     op->call.body_state = !w->keep_bodies ? BODY_OFF : op->is_body_dropped ? BODY_DROPPED : BODY_KEPT;
+    if (op->call.id >= w->next_call)
+        w->next_call = op->call.id + 1;
     struct row *row = rows_begin(w->rows, &op->call);
     row->queue_bytes += op->bytes;
     keep_body(w, row, BODY_REQUEST, op->body);
@@ -325,6 +335,8 @@ static int write_bodies(struct writer *w, struct err *e)
         raw += row->raw_bytes;
     if (bodies_write(w->bodies, &stored, e) != 0)
         return -1;
+    if (retention_write(w->retention, stored, w->next_call, e) != 0)
+        return -1;
     if (raw > 0 && set_meta(w->add_meta, "raw_body_bytes", raw, e) != 0)
         return -1;
     return stored > 0 ? set_meta(w->add_meta, "stored_body_bytes", stored, e) : 0;
@@ -351,6 +363,7 @@ static void settle(struct writer *w)
     int64_t ended = 0;
     size_t bytes = rows_written(w->rows, &ended);
     bodies_written(w->bodies);
+    retention_written(w->retention);
     for (struct title *next; w->titles; w->titles = next) {
         next = w->titles->next;
         free(w->titles->session_id);
@@ -468,10 +481,21 @@ static void give_up(struct writer *w)
     queue_count_dropped(w->queue, rows, 0);
 }
 
-/* After a failure some ops are still in hand: then there is nothing to wait for. */
+/* When to wake without a call.  After a failure some ops are still in hand: then
+ * there is nothing to wait for. */
 static int64_t wait_until_us(const struct writer *w)
 {
-    return w->ops && !w->failing_since_us ? 1 : commit_due_us(w);
+    if (w->ops && !w->failing_since_us)
+        return 1;
+    int64_t due = commit_due_us(w);
+    return due != 0 ? due : retention_due_us(w->retention);
+}
+
+/* Between two batches only: see retention.h. */
+static void step_retention(struct writer *w)
+{
+    if (!w->ops && w->first_at_us == 0 && !w->failing_since_us && retention_due_us(w->retention) <= clock_mono_us())
+        retention_step(w->retention);
 }
 
 static void give_ids_back(struct writer *w)
@@ -495,8 +519,10 @@ static bool work(struct writer *w, int64_t *stopping_since_us)
     commit_if_due(w, t.is_stopping);
     free(w->progress.progress);
     w->progress = (struct queue_take){0};
-    if (!t.is_stopping)
+    if (!t.is_stopping) {
+        step_retention(w);
         return true;
+    }
     if (*stopping_since_us == 0)
         *stopping_since_us = clock_mono_us();
     if (w->failing_since_us)

@@ -250,6 +250,11 @@ int64_t pieces_epoch(const struct pieces *p)
     return p->epoch;
 }
 
+int64_t pieces_next_blk(const struct pieces *p)
+{
+    return p->next_blk;
+}
+
 void pieces_set_epoch(struct pieces *p, int64_t epoch)
 {
     p->epoch = epoch;

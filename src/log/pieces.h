@@ -39,6 +39,8 @@ void pieces_renew(struct pieces *p, const int64_t *ids, size_t count);
 void pieces_forget(struct pieces *p, const void *hash, int64_t id);
 
 int64_t pieces_epoch(const struct pieces *p);
+/* The id that the next block will have. */
+int64_t pieces_next_blk(const struct pieces *p);
 void pieces_set_epoch(struct pieces *p, int64_t epoch);
 
 /* Unwritten bytes, unpacked. */

@@ -9,9 +9,10 @@
 #include <string.h>
 
 #include "base/encode.h"
-#include "base/json.h"
 #include "base/mem.h"
 #include "sim/jsonx.h"
+#include "sim/play_read.h"
+#include "sim/play_say.h"
 #include "sim/play_story.h"
 #include "sim/play_talk.h"
 #include "sim/prose.h"
@@ -26,7 +27,6 @@
 #define RECONNECT_MS 1000
 #define AGENT_CALLS_MIN 3
 #define AGENT_CALLS_SPREAD 4
-#define AGENTS_MAX 2
 
 struct session {
     const struct seat *seat;
@@ -62,7 +62,10 @@ static bool pause_ms(const struct session *s, int64_t ms)
     return play_sleep(s->seat->stop_fd, ms > 1 ? ms : 1) == 0;
 }
 
-static bool pause_about(const struct session *s, struct rng *rng, int64_t least, unsigned spread) { return pause_ms(s, least + rng_below(rng, spread)); }
+static bool pause_about(const struct session *s, struct rng *rng, int64_t least, unsigned spread)
+{
+    return pause_ms(s, least + rng_below(rng, spread));
+}
 
 /* ---- one call ------------------------------------------------------------------------ */
 
@@ -85,83 +88,6 @@ static void put_headers(const struct line *l, const cJSON *dictated, struct buf 
         buf_printf(out, "x-claude-code-agent-id: %s\r\n", l->agent_id);
     free(coded);
     free(text);
-}
-
-/* The content blocks of a whole stream, as the client would keep them. */
-static void take_event(cJSON *content, const cJSON *e)
-{
-    const char *type = jsonx_string(e, "type", "");
-    cJSON *block = cJSON_GetArrayItem(content, (int)jsonx_int(e, "index", 0));
-    const cJSON *delta = jsonx_get(e, "delta");
-    static const char *const parts[][2] = {{"text", "text"}, {"thinking", "thinking"}, {"signature", "signature"}, {"partial_json", "input_text"}};
-
-    if (strcmp(type, "content_block_start") == 0) {
-        cJSON_AddItemToArray(content, cJSON_Duplicate(jsonx_get(e, "content_block"), 1));
-        return;
-    }
-    if (strcmp(type, "content_block_delta") != 0 || !block)
-        return;
-    for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
-        const char *piece = jsonx_string(delta, parts[i][0], NULL);
-        char *joined;
-        if (!piece)
-            continue;
-        joined = xasprintf("%s%s", jsonx_string(block, parts[i][1], ""), piece);
-        cJSON_DeleteItemFromObjectCaseSensitive(block, parts[i][1]);
-        cJSON_AddStringToObject(block, parts[i][1], joined);
-        free(joined);
-    }
-}
-
-/* Tool inputs came as text: make them values. */
-static void settle_inputs(cJSON *content)
-{
-    cJSON *block;
-
-    cJSON_ArrayForEach(block, content) {
-        cJSON *input = cJSON_Parse(jsonx_string(block, "input_text", ""));
-        if (strcmp(jsonx_string(block, "type", ""), "tool_use") != 0) {
-            cJSON_Delete(input);
-            continue;
-        }
-        cJSON_DeleteItemFromObjectCaseSensitive(block, "input_text");
-        cJSON_DeleteItemFromObjectCaseSensitive(block, "input");
-        cJSON_AddItemToObject(block, "input", input ? input : cJSON_CreateObject());
-    }
-}
-
-/* NULL when the stream did not come to its message_stop. */
-static cJSON *read_stream(const struct buf *body)
-{
-    cJSON *content = cJSON_CreateArray();
-    const char *at = body->data;
-    bool stopped = false;
-
-    while ((at = strstr(at, "data: "))) {
-        size_t len = strcspn(at += 6, "\n");
-        cJSON *e = cJSON_ParseWithLength(at, len);
-        take_event(content, e);
-        stopped = stopped || strcmp(jsonx_string(e, "type", ""), "message_stop") == 0;
-        cJSON_Delete(e);
-    }
-    if (stopped) {
-        settle_inputs(content);
-        return content;
-    }
-    cJSON_Delete(content);
-    return NULL;
-}
-
-static cJSON *read_plain(const struct buf *body)
-{
-    cJSON *message = cJSON_ParseWithLength(body->data, body->len);
-    cJSON *content = cJSON_DetachItemFromObjectCaseSensitive(message, "content");
-
-    cJSON_Delete(message);
-    if (cJSON_IsArray(content))
-        return content;
-    cJSON_Delete(content);
-    return NULL;
 }
 
 /* What a status makes the client wait for before it sends the same bytes again; -1: it gives up. */
@@ -198,7 +124,7 @@ static struct turn call(struct line *l, struct buf *body, const cJSON *dictated)
         int64_t wait_ms = 0;
         play_post(&l->conn, MESSAGES, headers.data, body, &a);
         if (a.status == 200) {
-            t.content = strncmp(a.body.data, "event:", 6) == 0 ? read_stream(&a.body) : read_plain(&a.body);
+            t.content = strncmp(a.body.data, "event:", 6) == 0 ? play_read_stream(&a.body) : play_read_plain(&a.body);
             drop_stream(body);
         } else {
             wait_ms = retry_ms(&a);
@@ -216,112 +142,6 @@ static struct turn call(struct line *l, struct buf *body, const cJSON *dictated)
     }
     buf_done(&headers);
     return t;
-}
-
-/* ---- what the model is to say ---------------------------------------------------------- */
-
-static void add_words(cJSON *item, const char *key, void (*write)(struct rng *, struct buf *), struct rng *rng)
-{
-    struct buf text;
-
-    buf_init(&text);
-    write(rng, &text);
-    if (text.len > 0)
-        cJSON_AddStringToObject(item, key, text.data);
-    buf_done(&text);
-}
-
-static cJSON *add_tool(cJSON *list, const char *name, const char *input)
-{
-    cJSON *tool = cJSON_CreateObject();
-
-    cJSON_AddStringToObject(tool, "name", name);
-    cJSON_AddItemToObject(tool, "input", cJSON_Parse(input));
-    cJSON_AddItemToArray(list, tool);
-    return tool;
-}
-
-static void add_thought(struct line *l, cJSON *item)
-{
-    struct buf text;
-
-    if (l->talk.is_agent || rng_below(&l->rng, 3) == 0)
-        return; /* agents have thinking switched off */
-    buf_init(&text);
-    story_thought(l->s->story, &l->rng, &text);
-    cJSON_AddStringToObject(item, "thinking", text.data);
-    buf_done(&text);
-}
-
-static cJSON *say_tools(struct line *l)
-{
-    cJSON *item = cJSON_CreateObject();
-    unsigned count = rng_below(&l->rng, 5) == 0 ? 2 : 1;
-    cJSON *list;
-
-    add_thought(l, item);
-    add_words(item, "text", story_remark, &l->rng);
-    list = cJSON_AddArrayToObject(item, "tool_use");
-    for (unsigned i = 0; i < count; i++) {
-        const char *tool = story_pick_tool(&l->rng);
-        struct buf input;
-        buf_init(&input);
-        story_tool_input(l->s->story, tool, &l->rng, &input);
-        add_tool(list, tool, input.data);
-        buf_done(&input);
-    }
-    return item;
-}
-
-static cJSON *say_agents(struct line *l, const char *prompt)
-{
-    static const char *const tasks[] = {"Find every caller", "Check the tests for gaps"};
-    cJSON *item = cJSON_CreateObject();
-    unsigned count = 1 + rng_below(&l->rng, AGENTS_MAX);
-    cJSON *list;
-
-    add_thought(l, item);
-    cJSON_AddStringToObject(item, "text", "I'll have that looked up in parallel.");
-    list = cJSON_AddArrayToObject(item, "tool_use");
-    for (unsigned i = 0; i < count; i++) {
-        char *task = xasprintf("%s — %s in this repository and report file and line.", prompt, tasks[i]);
-        struct buf input;
-        buf_init(&input);
-        buf_printf(&input, "{\"description\":\"%s\",\"prompt\":", tasks[i]);
-        json_quote(&input, task, strlen(task));
-        buf_printf(&input, ",\"subagent_type\":\"%s\"}", i ? "general-purpose" : "Explore");
-        add_tool(list, "Agent", input.data);
-        buf_done(&input);
-        free(task);
-    }
-    return item;
-}
-
-static cJSON *say_end(struct line *l, const char *prompt)
-{
-    cJSON *item = cJSON_CreateObject();
-    struct buf text;
-
-    add_thought(l, item);
-    buf_init(&text);
-    prose_answer(&text, prompt, 60 + (int)rng_below(&l->rng, 220), &l->rng);
-    cJSON_AddStringToObject(item, "text", text.data);
-    buf_done(&text);
-    return item;
-}
-
-/* Now and then the upstream is overloaded, and rarely a stream breaks. */
-static void add_trouble(struct line *l, cJSON *item)
-{
-    unsigned n = rng_below(&l->rng, 160);
-
-    if (n < 3) {
-        cJSON_AddNumberToObject(item, "status_once", n == 0 ? 429 : 529);
-    } else if (n == 3) {
-        cJSON *fault = cJSON_AddObjectToObject(item, "fault_once");
-        cJSON_AddStringToObject(fault, "stage", "between_events");
-        cJSON_AddStringToObject(fault, "fault", "reset");
-    }
 }
 
 /* ---- lines and their tools ---------------------------------------------------------------- */
@@ -399,13 +219,13 @@ static void run_tool(struct line *l, cJSON *results, const cJSON *tool)
 /* Run what the answer asks for; the results, or NULL when it asks for nothing. */
 static cJSON *run_tools(struct line *l, const cJSON *content)
 {
-    struct agent agents[AGENTS_MAX] = {0};
+    struct agent agents[PLAY_AGENTS_MAX] = {0};
     cJSON *results = cJSON_CreateArray();
     unsigned started = 0, ended = 0;
     const cJSON *block;
 
     cJSON_ArrayForEach(block, content)
-        if (strcmp(jsonx_string(block, "name", ""), "Agent") == 0 && started < AGENTS_MAX)
+        if (strcmp(jsonx_string(block, "name", ""), "Agent") == 0 && started < PLAY_AGENTS_MAX)
             start_agent(l, &agents[started++], block);
     cJSON_ArrayForEach(block, content) {
         if (strcmp(jsonx_string(block, "type", ""), "tool_use") != 0)
@@ -430,16 +250,17 @@ static cJSON *run_tools(struct line *l, const cJSON *content)
 /* Call after call until the model ends its turn; false when the player stops. */
 static bool converse(struct line *l, const char *prompt, unsigned calls, bool may_delegate)
 {
+    struct play_say say = {l->s->story, &l->rng, l->talk.is_agent};
     struct buf body;
     bool go_on = true;
 
     buf_init(&body);
     for (unsigned i = 1; go_on; i++) {
         bool delegate = may_delegate && i == 2 && rng_below(&l->rng, 3) == 0;
-        cJSON *dictated = i >= calls ? say_end(l, prompt) : delegate ? say_agents(l, prompt) : say_tools(l);
+        cJSON *dictated = i >= calls ? play_say_end(&say, prompt) : delegate ? play_say_agents(&say, prompt) : play_say_tools(&say);
         struct turn t;
         cJSON *results;
-        add_trouble(l, dictated);
+        play_add_trouble(&say, dictated);
         talk_body(&l->talk, true, &body);
         t = call(l, &body, dictated);
         cJSON_Delete(dictated);

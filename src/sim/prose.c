@@ -49,7 +49,8 @@ static bool is_dull(const char *word)
 {
     static const char *const dull[] = {"the", "and", "that", "this", "with", "from", "have", "please", "what", "when", "into",
                                        "your", "you", "for", "are", "can", "then", "them", "there", "should", "would", "about",
-                                       "session", "title", "write", "following", "message", "user", "text", "a", "an", "to", "of", "in", "is", "it", "on"};
+                                       "session", "title", "write", "following", "message", "user", "text", "a", "an", "to", "of", "in",
+                                       "is", "it", "on"};
     for (unsigned i = 0; i < COUNT(dull); i++)
         if (strcmp(word, dull[i]) == 0)
             return true;
@@ -83,7 +84,10 @@ static void find_topics(struct topics *t, const char *prompt)
     }
 }
 
-static const char *pick_topic(const struct topics *t, struct rng *rng) { return t->count > 0 ? t->word[rng_below(rng, t->count)] : "config"; }
+static const char *pick_topic(const struct topics *t, struct rng *rng)
+{
+    return t->count > 0 ? t->word[rng_below(rng, t->count)] : "config";
+}
 
 /* *used: which sentences were said already; none twice until all were. */
 static int put_sentence(struct buf *out, const struct topics *t, struct rng *rng, uint32_t *used)
@@ -191,7 +195,8 @@ cJSON *prose_fill_schema(const cJSON *schema, const char *name, const char *prom
 {
     const cJSON *choices = jsonx_get(schema, "enum");
     const cJSON *type_item = jsonx_get(schema, "type");
-    const char *type = cJSON_IsArray(type_item) && cJSON_IsString(type_item->child) ? type_item->child->valuestring : jsonx_string(schema, "type", "object");
+    bool several = cJSON_IsArray(type_item) && cJSON_IsString(type_item->child); /* ["string","null"]: the first */
+    const char *type = several ? type_item->child->valuestring : jsonx_string(schema, "type", "object");
 
     if (depth > SCHEMA_DEPTH_MAX)
         return cJSON_CreateNull();

@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "sim/gzip.h"
+#include "sim/place.h"
 
 #define FLUSH_AT 16384          /* bytes gathered when nothing is waited for */
 #define LONG_HEADER_BYTES 200000 /* above what curl takes for all headers */
@@ -18,11 +19,6 @@
 #define GARBAGE_BYTES 512
 #define WRONG_LENGTH_BYTES 1000
 #define DRIP_MS 1
-
-struct place {
-    size_t event; /* or SIZE_MAX: nowhere in the body */
-    size_t byte;
-};
 
 void reply_init(struct reply *r, struct conn *c)
 {
@@ -146,7 +142,8 @@ static void put_long_event(struct reply *r)
 /* 0: the answer goes on; else 1 and *result. */
 static int act(struct reply *r, enum reply_result *result)
 {
-    static const char overloaded[] = "event: error\ndata: {\"type\":\"error\",\"error\":{\"type\":\"overloaded_error\",\"message\":\"Overloaded\"}}\n\n";
+    static const char overloaded[] = "event: error\ndata: {\"type\":\"error\",\"error\":{\"type\":\"overloaded_error\","
+                                     "\"message\":\"Overloaded\"}}\n\n";
     struct buf noise;
 
     *result = REPLY_BROKEN;
@@ -249,32 +246,37 @@ static void make_head(struct reply *r, struct buf *head, size_t body_len, bool k
     buf_puts(head, "\r\n");
 }
 
+/* A fault that strikes before the head is whole. */
+static int break_head(struct reply *r, enum reply_result *result)
+{
+    enum fault_kind kind = kind_of(r);
+
+    if (kind != FAULT_GARBAGE && kind != FAULT_BAD_CHUNK)
+        return kind == FAULT_RESET || kind == FAULT_CLOSE || kind == FAULT_STALL || kind == FAULT_DRIP ? act(r, result) : 0;
+    put_garbage(&r->out, amount(r->fault, GARBAGE_BYTES));
+    buf_puts(&r->out, "\r\n\r\n");
+    if (flush(r) == 0)
+        hang_up(r->c);
+    *result = REPLY_BROKEN;
+    return 1;
+}
+
 /* Queue the head.  0, or 1 and *result when the fault ended the answer here. */
 static int begin(struct reply *r, size_t body_len, bool known, enum reply_result *result)
 {
-    enum fault_kind kind = kind_of(r);
+    size_t first = 0;
     struct buf head;
     int ended = 0;
 
     buf_init(&head);
     make_head(r, &head, body_len, known);
-    if (kind == FAULT_DRIP && is_at(r, STAGE_HEADERS))
-        r->is_dripping = true;
     if (is_at(r, STAGE_MID_HEADERS))
-        buf_put(&r->out, head.data, head.len / 2);
-    if ((is_at(r, STAGE_HEADERS) || is_at(r, STAGE_MID_HEADERS)) && (kind == FAULT_GARBAGE || kind == FAULT_BAD_CHUNK)) {
-        put_garbage(&r->out, amount(r->fault, GARBAGE_BYTES));
-        buf_puts(&r->out, "\r\n\r\n");
-        if (flush(r) == 0)
-            hang_up(r->c);
-        *result = REPLY_BROKEN;
-        ended = 1;
-    } else if ((is_at(r, STAGE_HEADERS) || is_at(r, STAGE_MID_HEADERS)) &&
-               (kind == FAULT_RESET || kind == FAULT_CLOSE || kind == FAULT_STALL || kind == FAULT_DRIP)) {
-        ended = act(r, result);
-    }
+        first = head.len / 2;
+    buf_put(&r->out, head.data, first);
+    if (is_at(r, STAGE_HEADERS) || is_at(r, STAGE_MID_HEADERS))
+        ended = break_head(r, result);
     if (!ended)
-        buf_put(&r->out, head.data + (is_at(r, STAGE_MID_HEADERS) ? head.len / 2 : 0), head.len - (is_at(r, STAGE_MID_HEADERS) ? head.len / 2 : 0));
+        buf_put(&r->out, head.data + first, head.len - first);
     buf_done(&head);
     return ended;
 }
@@ -296,103 +298,11 @@ static enum reply_result finish(struct reply *r)
     return REPLY_DONE;
 }
 
-/* ---- where a fault strikes ---------------------------------------------------- */
-
-static size_t find_utf8(const char *s, size_t len, size_t from)
-{
-    for (size_t i = from; i + 1 < len; i++)
-        if ((unsigned char)s[i] >= 0xc2)
-            return i + 1;
-    for (size_t i = 0; i + 1 < len && i < from; i++)
-        if ((unsigned char)s[i] >= 0xc2)
-            return i + 1;
-    return len / 2;
-}
-
-static size_t middle_delta(const struct event_list *events)
-{
-    size_t deltas = 0, seen = 0;
-
-    for (size_t i = 0; i < events->count; i++)
-        deltas += events->v[i].is_delta;
-    for (size_t i = 0; i < events->count; i++)
-        if (events->v[i].is_delta && seen++ == deltas / 2)
-            return i;
-    return events->count / 2;
-}
-
-static size_t utf8_event(const struct event_list *events)
-{
-    for (size_t i = 0; i < events->count; i++)
-        for (size_t k = 0; events->v[i].is_delta && k < events->v[i].len; k++)
-            if ((unsigned char)events->v[i].bytes[k] >= 0xc2)
-                return i;
-    return middle_delta(events);
-}
-
-static struct place find_place(const struct reply *r, const struct event_list *events)
-{
-    struct place p = {SIZE_MAX, 0};
-    bool whole_events = kind_of(r) == FAULT_LONG_LINE || kind_of(r) == FAULT_ERROR_EVENT;
-
-    if (kind_of(r) == FAULT_NONE || events->count == 0)
-        return p;
-    switch (r->fault->stage) {
-    case STAGE_FIRST_EVENT:
-        p.event = 0;
-        break;
-    case STAGE_MID_EVENT:
-        p.event = middle_delta(events);
-        p.byte = events->v[p.event].len / 2;
-        break;
-    case STAGE_MID_UTF8:
-        p.event = utf8_event(events);
-        p.byte = find_utf8(events->v[p.event].bytes, events->v[p.event].len, 0);
-        break;
-    case STAGE_BETWEEN_EVENTS:
-        p.event = middle_delta(events);
-        break;
-    case STAGE_BEFORE_END:
-        p.event = events->count - 1;
-        break;
-    case STAGE_TERMINATOR:
-        p.event = events->count;
-        break;
-    default:
-        break;
-    }
-    if (whole_events)
-        p.byte = 0;
-    return p;
-}
-
-static size_t find_place_plain(const struct reply *r, const char *body, size_t len)
-{
-    if (kind_of(r) == FAULT_NONE)
-        return SIZE_MAX;
-    switch (r->fault->stage) {
-    case STAGE_FIRST_EVENT:
-        return 0;
-    case STAGE_MID_EVENT:
-        return len / 2;
-    case STAGE_MID_UTF8:
-        return find_utf8(body, len, len / 4);
-    case STAGE_BETWEEN_EVENTS:
-        return len * 3 / 4;
-    case STAGE_BEFORE_END:
-        return len > 0 ? len - 1 : 0;
-    case STAGE_TERMINATOR:
-        return len;
-    default:
-        return SIZE_MAX;
-    }
-}
-
 /* ---- plain and streamed answers -------------------------------------------------- */
 
 enum reply_result reply_plain(struct reply *r, const void *body, size_t len)
 {
-    size_t place = find_place_plain(r, body, len);
+    size_t place = place_in_body(r->fault, body, len);
     enum reply_result result;
     struct buf packed;
 
@@ -405,17 +315,17 @@ enum reply_result reply_plain(struct reply *r, const void *body, size_t len)
         gzip_end(r->gzip, &packed);
         body = packed.data;
         len = packed.len;
-        place = SIZE_MAX;
+        place = PLACE_NONE;
     }
     /* Garbage in a body makes it longer than its length says: that is its point. */
     if (begin(r, len, true, &result) == 0) {
         gzip_free(r->gzip);
         r->gzip = NULL;
         if (place > len)
-            place = SIZE_MAX;
-        put_framed(r, body, place == SIZE_MAX ? len : place);
-        if (place == SIZE_MAX || act(r, &result) == 0) {
-            if (place != SIZE_MAX)
+            place = PLACE_NONE;
+        put_framed(r, body, place == PLACE_NONE ? len : place);
+        if (place == PLACE_NONE || act(r, &result) == 0) {
+            if (place != PLACE_NONE)
                 put_framed(r, (const char *)body + place, len - place);
             result = finish(r);
         }
@@ -469,7 +379,7 @@ static void note_sent(struct reply *r, const struct event *e)
 
 static enum reply_result send_events(struct reply *r, const struct event_list *events)
 {
-    struct place place = find_place(r, events);
+    struct place place = place_in_events(r->fault, events);
     enum reply_result result;
     struct buf bytes;
 

@@ -49,6 +49,13 @@ static void fail(const struct api *k, int status)
 
 static void add_price(cJSON *o, const char *key, double nano) { cJSON_AddNumberToObject(o, key, nano / 1000); }
 
+static const char *provider_name(const char *id)
+{
+    if (strcmp(id, "anthropic") == 0)
+        return "Anthropic";
+    return strcmp(id, "bedrock") == 0 ? "AWS Bedrock" : "Google Vertex AI";
+}
+
 static cJSON *public_model(const struct model *m, const char *provider, bool with_cache_prices)
 {
     cJSON *o = cJSON_CreateObject();
@@ -68,7 +75,7 @@ static cJSON *public_model(const struct model *m, const char *provider, bool wit
         add_price(o, "cache_hit_input_cost", (double)m->in_nanousd / 10);
         add_price(o, "cache_creation_input_cost", (double)m->in_nanousd * 5 / 4);
     }
-    cJSON_AddStringToObject(by, "provider_name", strcmp(provider, "anthropic") == 0 ? "Anthropic" : strcmp(provider, "bedrock") == 0 ? "AWS Bedrock" : "Google Vertex AI");
+    cJSON_AddStringToObject(by, "provider_name", provider_name(provider));
     cJSON_AddStringToObject(by, "provider_id", provider);
     cJSON_AddItemToObject(o, "provider", by);
     return o;

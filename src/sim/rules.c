@@ -99,7 +99,8 @@ static int check_marks(const struct elements *e, struct problem *p)
     enum cache_mark before = MARK_NONE;
 
     if (e->marks > PCACHE_MARKS_MAX)
-        return problem_set(p, 400, SHAPE_ANTHROPIC, "A maximum of %d blocks with cache_control may be provided. Found %zu.", PCACHE_MARKS_MAX, e->marks);
+        return problem_set(p, 400, SHAPE_ANTHROPIC, "A maximum of %d blocks with cache_control may be provided. Found %zu.",
+                           PCACHE_MARKS_MAX, e->marks);
     for (size_t i = 0; i < e->count; i++) {
         enum cache_mark mark = e->v[i].mark;
         if (mark == MARK_BAD)

@@ -162,13 +162,28 @@ static void add_prose(struct answer *a, const struct ask *q, int words, struct r
     buf_init(&text);
     buf_init(&plain);
     directive_strip(q->prompt.data, &plain);
-    if (strstr(plain.data, COMPACT_MARK))
-        prose_summary(&text, plain.data, rng);
-    else
-        prose_answer(&text, plain.data, words, rng);
+    prose_answer(&text, plain.data, words, rng);
     answer_add(a, BLOCK_TEXT, text.data);
     buf_done(&plain);
     buf_done(&text);
+}
+
+/* /compact sends the newest prompt once more in front of its own words, so that
+ * prompt's directives must not count again. */
+static bool add_summary(struct answer *a, const struct ask *q, struct rng *rng)
+{
+    struct buf text, plain;
+
+    if (!strstr(q->prompt.data, COMPACT_MARK))
+        return false;
+    buf_init(&text);
+    buf_init(&plain);
+    directive_strip(q->prompt.data, &plain);
+    prose_summary(&text, plain.data, rng);
+    answer_add(a, BLOCK_TEXT, text.data);
+    buf_done(&plain);
+    buf_done(&text);
+    return true;
 }
 
 /* The due fault of a step: the first that has turns left. */
@@ -246,7 +261,7 @@ void composer_answer(struct composer *c, const struct ask *q, const cJSON *heade
         add_title(a, q); /* any schema is filled the same way */
         return;
     }
-    if (add_forced_tool(a, q))
+    if (add_forced_tool(a, q) || add_summary(a, q, rng))
         return;
     from_directives(c, q, rng, a, fault);
 }

@@ -23,7 +23,7 @@
 
 #include "sim/events.h"
 
-#define LEDGER_ROWS_MAX 200000 /* the oldest go first; an endless demo must not grow */
+#define LEDGER_ROWS_MAX 50000 /* the oldest go first; an endless demo must not grow */
 #define LEDGER_ID_MAX 64
 #define LEDGER_NAME_MAX 128
 

@@ -156,9 +156,9 @@ void talk_body(const struct talk *t, bool stream, struct buf *out)
 void talk_fork_body(const struct talk *t, const char *words, struct buf *out)
 {
     put_front(t, out);
-    buf_puts(out, ",{\"role\":\"user\",\"content\":");
+    buf_puts(out, ",{\"role\":\"user\",\"content\":[{\"type\":\"text\",\"text\":");
     json_quote(out, words, strlen(words));
-    buf_putc(out, '}');
+    buf_puts(out, "}]}");
     put_tail(t, true, out);
 }
 

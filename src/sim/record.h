@@ -13,7 +13,7 @@
 
 #include "sim/http.h"
 
-#define RECORDS_MAX 20000 /* a test or a bench run; the demo keeps no bodies */
+#define RECORDS_MAX 10000 /* a test or a bench run; the demo keeps no bodies */
 
 struct record {
     uint64_t n; /* from 1 */

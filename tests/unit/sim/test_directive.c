@@ -175,6 +175,21 @@ static void test_title_call_gets_a_title_of_the_prompt(void **state)
                 "{\"title\":\"Refactor api router\"}");
 }
 
+static void test_compact_is_summed_up_whatever_the_prompt_before_it_said(void **state)
+{
+    struct composer c;
+    struct fault *fault;
+    struct answer a;
+    (void)state;
+    composer_init(&c, 1);
+    a = compose(&c, "{\"messages\":[{\"role\":\"user\",\"content\":[{\"type\":\"text\",\"text\":\"[[sim text third]]\"},"
+                    "{\"type\":\"text\",\"text\":\"Your task is to create a detailed summary of the conversation so far\"}]}]}", &fault);
+    assert_non_null(strstr(a.blocks[0].text, "<summary>"));
+    assert_null(strstr(a.blocks[0].text, "[[sim"));
+    answer_done(&a);
+    composer_done(&c);
+}
+
 static void test_script_items_are_used_once_in_order(void **state)
 {
     static const char body[] = "{\"messages\":[{\"role\":\"user\",\"content\":\"hello\"}]}";
@@ -224,6 +239,7 @@ int main(void)
         cmocka_unit_test(test_side_call_without_tools_calls_none),
         cmocka_unit_test(test_fault_strikes_once_for_a_prompt),
         cmocka_unit_test(test_title_call_gets_a_title_of_the_prompt),
+        cmocka_unit_test(test_compact_is_summed_up_whatever_the_prompt_before_it_said),
         cmocka_unit_test(test_script_items_are_used_once_in_order),
         cmocka_unit_test(test_max_tokens_cuts_between_characters),
     };

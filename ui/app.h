@@ -102,6 +102,7 @@ void greeting_draw(struct canvas *c, struct app *a, int top, int bottom);
 void help_draw(struct canvas *c, struct app *a);
 void sorter_draw(struct canvas *c, struct app *a);
 void table_draw(struct canvas *c, struct app *a, int top, int bottom, bool with_all);
+bool table_is_greeting(const struct app *a); /* the log is empty */
 
 /* app_filter.c, app_switch.c, app_lists.c: what keys do. */
 void filter_open(struct app *a);

@@ -70,6 +70,8 @@ static void draw(struct canvas *c, int row, const struct segments *s)
     }
 }
 
+static const char *const view_names[VIEW_COUNT_] = {"Live", "Calls", "Sessions", "Cache", "Spend"};
+
 /* ---- The status line ----------------------------------------------------- */
 
 static void host_of(const char *url, char *out, size_t size)
@@ -145,6 +147,8 @@ static void draw_status(struct canvas *c, int row, const struct app *a)
     add(&s, false, 0, 0, INK_ACCENT | STYLE_BOLD, "spantop");
     if (a->o->is_demo)
         add(&s, false, 1, 0, INK_LABEL | STYLE_BOLD, " DEMO ");
+    if (!frame_has_tabs(c) && a->view != VIEW_LIVE)
+        add(&s, false, 2, 1, STYLE_BOLD | STYLE_UNDERLINE, view_names[a->view]);
     add_gateway(&s, a);
     add_address(&s, a);
     add_in_force(&s, a);
@@ -155,8 +159,6 @@ static void draw_status(struct canvas *c, int row, const struct app *a)
 }
 
 /* ---- Tabs, alert, keys --------------------------------------------------- */
-
-static const char *const view_names[VIEW_COUNT_] = {"Live", "Calls", "Sessions", "Cache", "Spend"};
 
 static void draw_tabs(struct canvas *c, int row, const struct app *a)
 {

@@ -238,6 +238,10 @@ static int middle_rows(const struct app *a, int room)
 void live_draw(struct canvas *c, struct app *a, int top, int bottom)
 {
     struct grid g;
+    if (table_is_greeting(a)) {
+        greeting_draw(c, a, top, bottom);
+        return;
+    }
     make_grid(&g, c->cols);
     int gap = c->rows >= 30 ? 1 : 0;
     if (c->cols >= 72 && bottom - top >= TOP_ROWS + gap + TABLE_MIN) {

@@ -8,7 +8,8 @@
 #define COST_FACTOR 50
 #define SUMS_MIN_US (500 * 1000)
 #define HEALTH_EVERY_US (5 * 1000 * 1000)
-#define HEALTH_TIMEOUT_MS 100
+#define HEALTH_TIMEOUT_MS 150
+#define HEALTH_MISSES 2 /* one slow answer on a busy machine is no alarm */
 
 void snapshot_init(struct snapshot *s)
 {
@@ -119,6 +120,7 @@ void snapshot_check_gateway(struct snapshot *s, const char *log_path)
     s->is_gateway_up = peer_find(log_path, &peer, &e) == 0;
     if (!s->is_gateway_up) {
         s->has_health = false;
+        s->health_misses = 0;
         return;
     }
     s->has_gateway_ever = true;
@@ -127,6 +129,14 @@ void snapshot_check_gateway(struct snapshot *s, const char *log_path)
     int64_t now = clock_mono_us();
     if (was_up && !is_other && now < s->health_due_us)
         return;
-    s->has_health = peer_ask_health(peer.address, HEALTH_TIMEOUT_MS, &s->health, &e) == 0;
-    s->health_due_us = now + HEALTH_EVERY_US;
+    struct peer_health health;
+    memset(&health, 0, sizeof(health));
+    if (peer_ask_health(peer.address, HEALTH_TIMEOUT_MS, &health, &e) == 0) {
+        s->health = health;
+        s->health_misses = 0;
+        s->health_due_us = now + HEALTH_EVERY_US;
+    } else {
+        s->health_misses++; /* asked again in a second */
+    }
+    s->has_health = s->health_misses < HEALTH_MISSES;
 }

@@ -36,7 +36,8 @@ struct snapshot {
     bool has_gateway_ever; /* was up at some time while we looked */
     struct peer peer;
     struct peer_health health;
-    bool has_health;
+    bool has_health; /* it answers */
+    int health_misses;
 
     /* private: when each costly part may be read again, by clock_mono_us */
     int64_t sums_due_us, chart_due_us, health_due_us;

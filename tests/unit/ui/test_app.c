@@ -464,6 +464,7 @@ static void test_a_stopped_gateway_is_told_and_restarted(void **state)
 {
     (void)state;
     start(30);
+    snapshot_check_gateway(&app.data, tmplog_path); /* missed twice */
     see("no answer");
     press("R");
     assert_int_equal(restarts, 0);

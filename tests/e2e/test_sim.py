@@ -88,16 +88,13 @@ def test_plain_answer_is_one_json_object(sim):
 
 def test_speed_is_a_persons_times_the_factor(stage):
     sim = stage.sim(config={"speed": 10, "first_ms": 0})
-    began = time.monotonic()
-    answer = ask(sim, body("[[sim words 150]]"))
-    took = time.monotonic() - began
-    tokens = usage_of(answer)["output_tokens"]
-    assert took > tokens / 85 / 10 * 0.8  # at most 85 tokens a second, tenfold
     with Client("127.0.0.1", sim.port) as client:
         client.send_request("POST", MESSAGES, [("x-api-key", KEY)], json.dumps(body("[[sim words 150]]")).encode())
-        head = client.read_head()
-        times = [time.monotonic() for _ in client.pieces(head, "POST")]
-    assert len(times) > 20 and times[-1] - times[0] > took / 3  # piece by piece, not at the end
+        answer = client.read_head()
+        times = [time.monotonic() for _ in client.pieces(answer, "POST")]
+    tokens = usage_of(answer)["output_tokens"]
+    # At most 85 tokens a second, tenfold; how much slower it is depends on the machine.
+    assert len(times) > 20 and times[-1] - times[0] > tokens / 85 / 10 * 0.8
 
 
 @pytest.mark.parametrize("status, marks", [

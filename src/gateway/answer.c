@@ -76,9 +76,7 @@ void answer_health(struct exchange *x)
     struct journal_stats stats;
     struct buf out;
     /* A command that made a switch looks here whether it was taken. */
-    const struct route_set *routes = route_watch_poll(g->routes, NULL);
-    if (routes)
-        g->routes_version = routes->version;
+    (void)gateway_routes(g);
     journal_stats(g->journal, &stats);
     buf_init(&out);
     buf_printf(&out, "{\"status\":\"%s\",\"version\":", g->is_stopping ? "stopping" : "ok");
@@ -90,7 +88,8 @@ void answer_health(struct exchange *x)
                g->refused, g->routes_version);
     json_quote(&out, g->peer.token, strlen(g->peer.token));
     buf_puts(&out, ",\"problem\":");
-    json_quote(&out, stats.error, strlen(stats.error));
+    const char *problem = stats.error[0] ? stats.error : g->routes_problem.text;
+    json_quote(&out, problem, strlen(problem));
     buf_puts(&out, "}");
     answer_json(x, out.data, out.len);
     buf_done(&out);

@@ -37,6 +37,7 @@ struct gateway {
     int64_t refused;                   /* by the guards and the token check */
     int64_t unlogged;                  /* calls carried without a row: no id could be had */
     int64_t routes_version;
+    struct err routes_problem;         /* why they cannot be read now; "" */
     int64_t models_absent_until_ms;    /* the upstream said it has no model list */
 
     bool is_stopping;
@@ -45,5 +46,7 @@ struct gateway {
 
 /* A call ended: while stopping, the last one ends the loop. */
 void gateway_call_ended(struct gateway *g);
+/* The routes in force now (lent until the next call); never waits. */
+const struct route_set *gateway_routes(struct gateway *g);
 
 #endif

@@ -153,13 +153,8 @@ static int set_length(struct exchange *x)
 
 static void route(struct exchange *x)
 {
-    struct err problem = {""};
-    if (!target_is_routed(x->method, x->rest))
-        return;
-    const struct route_set *routes = route_watch_poll(x->g->routes, &problem);
-    if (routes)
-        x->g->routes_version = routes->version;
-    router_apply(routes, x->rest, x->request, &x->headers, &x->routed);
+    if (target_is_routed(x->method, x->rest))
+        router_apply(gateway_routes(x->g), x->rest, x->request, &x->headers, &x->routed);
 }
 
 static void drop_transfer(struct exchange *x)

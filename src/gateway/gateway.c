@@ -67,6 +67,14 @@ static void release_signals(const struct sigaction before[WATCHED_SIGNALS + 1])
     signalled_loop = NULL;
 }
 
+const struct route_set *gateway_routes(struct gateway *g)
+{
+    const struct route_set *routes = route_watch_poll(g->routes, &g->routes_problem);
+    if (routes)
+        g->routes_version = routes->version;
+    return routes;
+}
+
 /* --- Stopping -------------------------------------------------------------------- */
 
 void gateway_call_ended(struct gateway *g)
@@ -153,8 +161,7 @@ static int open_log(struct gateway *g, struct err *e)
     g->routes = route_watch_open(o->log_path, e);
     if (!g->routes)
         return -1;
-    const struct route_set *routes = route_watch_poll(g->routes, NULL);
-    g->routes_version = routes ? routes->version : 0;
+    (void)gateway_routes(g);
     return 0;
 }
 

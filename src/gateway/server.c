@@ -34,9 +34,9 @@
 #include "base/diag.h"
 #include "base/mem.h"
 
-/* Room for 64 KiB of headers beside microhttpd's own use of the pool; a larger
- * head gets its 431 from microhttpd.  It is mapped lazily. */
-#define POOL_BYTES ((size_t)128 << 10)
+/* Room for 64 KiB of headers each way beside microhttpd's own use of the pool; a
+ * head that is far larger gets its 431 from microhttpd.  It is mapped lazily. */
+#define POOL_BYTES ((size_t)160 << 10)
 /* A known-length answer is copied through a block of this size. */
 #define BLOCK_BYTES ((size_t)16 << 10)
 #define BACKLOG     511

@@ -22,10 +22,13 @@
 #include "gateway/upstream.h"
 
 #include <curl/curl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <sys/socket.h>
 
 #include "base/clock.h"
 #include "base/diag.h"
@@ -40,6 +43,11 @@
 #define KEEP_HANDLES 32
 /* One write call for most bodies' start; more would stay allocated per stream. */
 #define UPLOAD_BYTES 65536L
+/* An answer's head that still fits into microhttpd's pool beside a request's 64 KiB. */
+#define HEAD_MAX ((size_t)64 << 10)
+/* Bytes sent and not acknowledged for this long: the way is gone (a laptop slept,
+ * a network changed), though nobody closed the connection. */
+#define UNACKED_MS 30000
 #define IDLE_MS_DEFAULT    600000 /* above the client's own 300 s */
 #define CONNECT_MS_DEFAULT 10000
 
@@ -231,7 +239,7 @@ static void finish(struct transfer *t, CURLcode code)
     enum transfer_end how = end_of(t, code);
     const char *text = t->error[0] ? t->error : curl_easy_strerror(code);
     if (t->head_is_bad)
-        text = "its answer's headers are malformed";
+        text = "its answer's headers are malformed or larger than 64 KB";
     else if (code == CURLE_ABORTED_BY_CALLBACK)
         text = "a kept-alive connection closed after the request was sent; it is not sent again, since it may have been acted on";
     else if (code == CURLE_OK && how == TRANSFER_CUT)
@@ -338,7 +346,7 @@ static void take_header_line(struct transfer *t, const char *line, size_t len)
     size_t value_len = len - (size_t)(value - line);
     trim(&value, &value_len);
     if (memchr(value, '\0', value_len) || memchr(value, '\r', value_len) ||
-        headers_add(&t->head, line, (size_t)(colon - line), value, value_len) != 0)
+        t->head.text.len > HEAD_MAX || headers_add(&t->head, line, (size_t)(colon - line), value, value_len) != 0)
         t->head_is_bad = true;
 }
 
@@ -417,6 +425,19 @@ static int on_about_to_send(void *arg, char *to, char *from, int to_port, int fr
 
 /* --- Making a request ------------------------------------------------------------------ */
 
+static int on_new_socket(void *arg, curl_socket_t fd, curlsocktype purpose)
+{
+    (void)arg;
+    (void)purpose;
+#ifdef TCP_USER_TIMEOUT
+    unsigned unacked_ms = UNACKED_MS;
+    (void)setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &unacked_ms, sizeof unacked_ms);
+#else
+    (void)fd;
+#endif
+    return CURL_SOCKOPT_OK;
+}
+
 static void set_lasting_options(struct upstream *u, struct transfer *t)
 {
     CURL *easy = t->easy;
@@ -428,6 +449,9 @@ static void set_lasting_options(struct upstream *u, struct transfer *t)
     curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L);
     curl_easy_setopt(easy, CURLOPT_TCP_NODELAY, 1L);
     curl_easy_setopt(easy, CURLOPT_TCP_KEEPALIVE, 1L);
+    curl_easy_setopt(easy, CURLOPT_TCP_KEEPIDLE, 30L);
+    curl_easy_setopt(easy, CURLOPT_TCP_KEEPINTVL, 10L);
+    curl_easy_setopt(easy, CURLOPT_SOCKOPTFUNCTION, on_new_socket);
     curl_easy_setopt(easy, CURLOPT_MAXAGE_CONN, KEEP_IDLE_S);
     curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)u->connect_ms);
     curl_easy_setopt(easy, CURLOPT_UPLOAD_BUFFERSIZE, UPLOAD_BYTES);

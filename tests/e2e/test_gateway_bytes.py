@@ -180,6 +180,18 @@ def test_head_arrives_before_the_first_byte_of_the_body(recorded, recorder):
         assert answer.status == 200 and answer.body == b"x" and answer.complete
 
 
+def test_answer_with_60_kb_of_headers_passes(recorded, recorder):
+    recorder.answer(plain(b"ok", headers=[(f"Y-{n}", "v" * 1000) for n in range(58)]))
+    answer = recorded.request("POST", TARGET, [(f"X-{n}", "v" * 1000) for n in range(58)], b"x" * 90_000)
+    assert answer.status == 200 and answer.body == b"ok" and len(answer.headers) >= 59
+
+
+def test_answer_with_too_many_headers_is_502(recorded, recorder):
+    recorder.answer(plain(b"ok", headers=[(f"Y-{n}", "v" * 1000) for n in range(100)]))
+    answer = recorded.messages(b"{}")
+    assert answer.status == 502 and answer.header("x-spantop-error") == "upstream_cut"
+
+
 @pytest.mark.parametrize("status", ["204 No Content", "304 Not Modified"])
 def test_answers_without_a_body_leave_the_connection_usable(recorded, recorder, status):
     recorder.answer(f"HTTP/1.1 {status}\r\nETag: x\r\n\r\n".encode())

@@ -52,8 +52,9 @@ def test_sigterm_without_calls_ends_at_once(recorded):
 def test_impatient_stop_breaks_calls_off(recorded, recorder, signals):
     recorder.answer(STREAM, b"1\r\nx\r\n", threading.Event())
     recorder.answer(threading.Event())
-    streaming, waiting = ask(recorded), ask(recorded)
+    streaming = ask(recorded)
     answer = streaming.read_head()
+    waiting = ask(recorded)
     recorder.wait_request(2)
     for number in signals:
         recorded.signal(number)

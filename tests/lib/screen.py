@@ -86,8 +86,13 @@ class Screen:
         return int(self._ask("#{pane_pid}"))
 
     def is_dead(self):
-        # The terminal's end and the exit status reach tmux one after the other.
-        return self._ask("#{pane_dead_status}#{pane_dead_signal}") != ""
+        """Did the program end, and is its exit status known?"""
+        closed, how = self._ask("#{pane_dead}/#{pane_dead_status}#{pane_dead_signal}").split("/")
+        if closed == "1" and not how:
+            # tmux 3.3a misses the SIGCHLD of some programs that close their terminal
+            # first; another child's makes it look at all of them.
+            self._tmux("run-shell", "-b", "true")
+        return how != ""
 
     def exit_status(self):
         """None while it runs, or when a signal ended it."""

@@ -16,58 +16,31 @@
 
 #include <inttypes.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "base/clock.h"
 #include "base/diag.h"
 #include "base/mem.h"
-#include "log/bodies.h"
-#include "log/journal_begin.h"
-#include "log/journal_lost.h"
-#include "log/journal_rows.h"
-#include "log/journal_sums.h"
-#include "log/retention.h"
+#include "log/journal_batch.h"
 #include "log/sql.h"
 #include "log/wal.h"
 
-#define BATCH_CALLS   ((size_t)200)
-#define BATCH_BYTES   ((size_t)256 << 10)
 #define GATHER_US     ((int64_t)5000)  /* after the first call of a batch */
 #define SPACING_US    ((int64_t)80000) /* after the last commit */
 #define BUSY_MS       100              /* another program's write; then the batch is tried again */
 #define RETRY_US      ((int64_t)200000)
 #define LAST_TRIES_US ((int64_t)3000000) /* at the end, before what cannot be written is given up */
 
-struct title {
-    struct title *next;
-    char *session_id;
-    char text[256];
-};
-
-#define FAILED_KEPT 256 /* calls that did not come through: their repeats are retries */
-
 struct writer {
     struct queue *queue;
     struct db *db;
     sqlite3 *sq;
-    const struct catalog *catalog;
-    bool keep_bodies;
-    struct bodies *bodies;
-    struct rows *rows;
-    struct sums *sums;
-    struct retention *retention;
+    struct batch *batch;
     struct wal *wal;
     sqlite3_stmt *put_progress;
-    sqlite3_stmt *end_progress;
-    sqlite3_stmt *add_meta;
-    sqlite3_stmt *set_meta;
+    sqlite3_stmt *set_next_id;
     int64_t ids_limit;
-    int64_t next_call; /* above every call that began */
-    struct title *titles;
-    int64_t failed[FAILED_KEPT];
-    size_t failed_at;
-    /* the batch beside its rows */
-    struct queue_op *ops; /* taken, not yet looked at */
+    struct queue_op *ops; /* taken from the queue, not yet looked at */
+    /* for the next commit, beside the batch */
     struct queue_take progress;
     bool wants_ids;
     int64_t first_at_us; /* 0: the batch is empty */
@@ -83,17 +56,14 @@ static int prepare(struct writer *w, struct err *e)
                                   "INSERT OR REPLACE INTO progress(call_id, tokens_out, is_estimate, bytes_out, at)"
                                   " VALUES(?,?,?,?,?)",
                                   e);
-    w->end_progress = sql_prepare(w->sq, "DELETE FROM progress WHERE call_id = ?", e);
-    w->add_meta = sql_prepare(w->sq, "UPDATE meta SET value = value + ?2 WHERE key = ?1", e);
-    w->set_meta = sql_prepare(w->sq, "UPDATE meta SET value = ?2 WHERE key = ?1", e);
-    return w->put_progress && w->end_progress && w->add_meta && w->set_meta ? 0 : -1;
+    w->set_next_id = sql_prepare(w->sq, "UPDATE meta SET value = ? WHERE key = 'next_call_id'", e);
+    return w->put_progress && w->set_next_id ? 0 : -1;
 }
 
-static int set_meta(sqlite3_stmt *st, const char *key, int64_t value, struct err *e)
+static int set_next_id(struct writer *w, int64_t id, struct err *e)
 {
-    sql_bind_text(st, 1, key);
-    sqlite3_bind_int64(st, 2, value);
-    return sql_done(st, e);
+    sqlite3_bind_int64(w->set_next_id, 1, id);
+    return sql_done(w->set_next_id, e);
 }
 
 /* Ids that may have been handed out before are never used again: the new block
@@ -106,51 +76,36 @@ static int start_ids(struct writer *w, struct err *e)
                   " WHERE m.key = 'next_call_id'",
                   &next, e) != 0)
         return -1;
-    w->next_call = next;
     w->ids_limit = next + QUEUE_IDS;
-    if (set_meta(w->set_meta, "next_call_id", w->ids_limit, e) != 0)
+    if (set_next_id(w, w->ids_limit, e) != 0)
         return -1;
     queue_set_ids(w->queue, next, w->ids_limit);
     return 0;
 }
 
-static int start_log(struct writer *w, struct err *e)
+static int open_parts(struct writer *w, const struct journal_options *o, struct err *e)
 {
-    if (sql_run(w->sq, "BEGIN IMMEDIATE", e) != 0)
+    if (prepare(w, e) != 0 || start_ids(w, e) != 0)
         return -1;
-    if (lost_mark(w->sq, w->sums, e) == 0 && start_ids(w, e) == 0 && sql_run(w->sq, "COMMIT", e) == 0)
-        return 0;
-    sql_try(w->sq, "ROLLBACK");
-    return -1;
+    w->batch = batch_open(w->sq, o, w->queue, e);
+    w->wal = w->batch ? wal_open(w->db, e) : NULL;
+    return w->wal ? 0 : -1;
 }
 
 struct writer *writer_open(const struct journal_options *o, struct queue *q, struct err *e)
 {
     struct writer *w = xcalloc(1, sizeof *w);
     w->queue = q;
-    w->catalog = o->catalog;
-    w->keep_bodies = o->keep_bodies;
     w->db = db_open(o->path, DB_CREATE, e);
     if (!w->db)
         goto fail;
     w->sq = db_sqlite(w->db);
-    w->sums = sums_open(w->sq, o->catalog, e);
-    w->rows = w->sums ? rows_open(w->sq, e) : NULL;
-    if (!w->rows || prepare(w, e) != 0 || start_log(w, e) != 0)
-        goto explain;
-    w->bodies = bodies_open(w->sq, e);
-    if (!w->bodies)
-        goto explain;
-    w->retention = retention_open(w->sq, w->bodies, o->max_log_bytes, o->keep_days, e);
-    if (!w->retention)
-        goto explain;
-    w->wal = wal_open(w->db, e);
-    if (!w->wal)
-        goto explain;
+    if (open_parts(w, o, e) != 0) {
+        err_prefix(e, "the log %s cannot be written", o->path);
+        goto fail;
+    }
     sqlite3_busy_timeout(w->sq, BUSY_MS);
     return w;
-explain:
-    err_prefix(e, "the log %s cannot be written", o->path);
 fail:
     writer_free(w);
     return NULL;
@@ -161,20 +116,10 @@ void writer_free(struct writer *w)
     if (!w)
         return;
     wal_close(w->wal);
-    retention_free(w->retention);
-    bodies_free(w->bodies);
-    rows_free(w->rows);
-    sums_free(w->sums);
+    batch_free(w->batch);
     sqlite3_finalize(w->put_progress);
-    sqlite3_finalize(w->end_progress);
-    sqlite3_finalize(w->add_meta);
-    sqlite3_finalize(w->set_meta);
+    sqlite3_finalize(w->set_next_id);
     db_close(w->db);
-    for (struct title *next; w->titles; w->titles = next) {
-        next = w->titles->next;
-        free(w->titles->session_id);
-        free(w->titles);
-    }
     for (struct queue_op *next; w->ops; w->ops = next) {
         next = w->ops->next;
         queue_op_free(w->ops);
@@ -183,129 +128,7 @@ void writer_free(struct writer *w)
     free(w);
 }
 
-/* ---- Taking calls --------------------------------------------------------------- */
-
-static bool is_repeat_of_failed(const struct writer *w, int64_t id)
-{
-    for (size_t i = 0; id != 0 && i < FAILED_KEPT; i++)
-        if (w->failed[i] == id)
-            return true;
-    return false;
-}
-
-/* Calls of one agent in one session repeat each other; what went upstream is
- * compared with what went upstream. */
-static char *conversation_of(const struct call *c, bool is_sent)
-{
-    return xasprintf("%s\n%s\n%s", c->session_id ? c->session_id : "", c->agent_id ? c->agent_id : "",
-                     is_sent ? "sent" : "");
-}
-
-static void keep_body(struct writer *w, struct row *row, enum body_kind kind, struct blob *body)
-{
-    struct buf list;
-    int64_t repeat_of = 0;
-    int rc;
-    if (!body || !w->keep_bodies)
-        return;
-    buf_init(&list);
-    if (kind == BODY_RESPONSE) {
-        rc = bodies_put_answer(w->bodies, blob_bytes(body), &list);
-    } else {
-        char *conversation = conversation_of(&row->call, kind == BODY_SENT);
-        struct body_origin from = {conversation, row->call.id};
-        rc = bodies_put_request(w->bodies, &from, body, &list, &repeat_of);
-        free(conversation);
-        if (kind == BODY_REQUEST)
-            row->is_retry = is_repeat_of_failed(w, repeat_of);
-    }
-    if (rc == 0) {
-        row_set_list(row, kind, list.data, list.len);
-        row->raw_bytes += (int64_t)body->len;
-    } else {
-        row->call.body_state = BODY_DROPPED;
-        queue_count_dropped(w->queue, 0, 1);
-    }
-    buf_done(&list);
-}
-
-static void take_begin(struct writer *w, struct queue_op *op)
-{
-    call_read_request(&op->call, op->body, op->sent);
-    op->call.body_state = !w->keep_bodies ? BODY_OFF : op->is_body_dropped ? BODY_DROPPED : BODY_KEPT;
-    if (op->call.id >= w->next_call)
-        w->next_call = op->call.id + 1;
-    struct row *row = rows_begin(w->rows, &op->call);
-    row->queue_bytes += op->bytes;
-    keep_body(w, row, BODY_REQUEST, op->body);
-    keep_body(w, row, BODY_SENT, op->sent);
-    rows_mark_dirty(w->rows, row);
-}
-
-static void take_title(struct writer *w, const struct call *c, const struct blob *answer)
-{
-    char text[sizeof w->titles->text];
-    if (!call_read_title(c, answer, text, sizeof text))
-        return;
-    struct title *t = xcalloc(1, sizeof *t);
-    t->session_id = xstrdup(c->session_id);
-    memcpy(t->text, text, sizeof text);
-    t->next = w->titles;
-    w->titles = t;
-}
-
-static void take_end(struct writer *w, struct queue_op *op)
-{
-    if (op->sent)
-        call_read_sent(&op->call, op->sent);
-    struct row *row = rows_end(w->rows, &op->call);
-    struct call *c = &row->call;
-    row->queue_bytes += op->bytes;
-    if (c->started_at < 0)
-        c->started_at = c->finished_at;
-    if (c->duration_ms < 0 && c->finished_at >= c->started_at)
-        c->duration_ms = c->finished_at - c->started_at;
-    if (!w->keep_bodies)
-        c->body_state = BODY_OFF;
-    else if (op->is_body_dropped)
-        c->body_state = BODY_DROPPED;
-    call_price(c, w->catalog);
-    if (c->state == CALL_ERROR || c->state == CALL_ABORTED)
-        w->failed[w->failed_at++ % FAILED_KEPT] = c->id;
-    keep_body(w, row, BODY_SENT, op->sent);
-    keep_body(w, row, BODY_RESPONSE, op->body);
-    take_title(w, c, op->body);
-    rows_mark_dirty(w->rows, row);
-}
-
-static void take_op(struct writer *w, struct queue_op *op)
-{
-    if (op->call.started_at < 0 && op->kind == QUEUE_BEGIN)
-        op->call.started_at = clock_wall_ms();
-    if (op->call.finished_at < 0 && op->kind == QUEUE_END)
-        op->call.finished_at = clock_wall_ms();
-    if (op->kind == QUEUE_BEGIN)
-        take_begin(w, op);
-    else
-        take_end(w, op);
-    queue_op_free(op);
-    if (w->first_at_us == 0)
-        w->first_at_us = clock_mono_us();
-}
-
 /* ---- Writing ---------------------------------------------------------------------- */
-
-static int write_row(struct writer *w, const struct row *row, struct err *e)
-{
-    if (rows_write(w->rows, row, e) != 0)
-        return -1;
-    if (!row->is_ended)
-        return row->is_announced ? 0 : sums_begin(w->sums, &row->call, e);
-    sqlite3_bind_int64(w->end_progress, 1, row->call.id);
-    if (sql_done(w->end_progress, e) != 0)
-        return -1;
-    return sums_end(w->sums, &row->call, row->is_retry, e);
-}
 
 static int write_progress(struct writer *w, struct err *e)
 {
@@ -324,51 +147,19 @@ static int write_progress(struct writer *w, struct err *e)
 
 static int write_ids(struct writer *w, struct err *e)
 {
-    return w->wants_ids ? set_meta(w->set_meta, "next_call_id", w->ids_limit + QUEUE_IDS, e) : 0;
+    return w->wants_ids ? set_next_id(w, w->ids_limit + QUEUE_IDS, e) : 0;
 }
 
-static int write_bodies(struct writer *w, struct err *e)
+/* Progress first: a call that ends in this batch takes its progress away again. */
+static int write_all(struct writer *w, struct err *e)
 {
-    int64_t stored = 0;
-    int64_t raw = 0;
-    for (const struct row *row = rows_dirty(w->rows); row; row = row->next_dirty)
-        raw += row->raw_bytes;
-    if (bodies_write(w->bodies, &stored, e) != 0)
-        return -1;
-    if (retention_write(w->retention, stored, w->next_call, e) != 0)
-        return -1;
-    if (raw > 0 && set_meta(w->add_meta, "raw_body_bytes", raw, e) != 0)
-        return -1;
-    return stored > 0 ? set_meta(w->add_meta, "stored_body_bytes", stored, e) : 0;
-}
-
-static int write_batch(struct writer *w, struct err *e)
-{
-    if (write_bodies(w, e) != 0)
-        return -1;
-    /* Progress first: a call that ends in this batch takes its progress away again. */
-    if (write_progress(w, e) != 0)
-        return -1;
-    for (const struct row *row = rows_dirty(w->rows); row; row = row->next_dirty)
-        if (write_row(w, row, e) != 0)
-            return -1;
-    for (const struct title *t = w->titles; t; t = t->next)
-        if (sums_title(w->sums, t->session_id, t->text, e) != 0)
-            return -1;
-    return write_ids(w, e);
+    return write_progress(w, e) != 0 || batch_write(w->batch, e) != 0 || write_ids(w, e) != 0 ? -1 : 0;
 }
 
 static void settle(struct writer *w)
 {
     int64_t ended = 0;
-    size_t bytes = rows_written(w->rows, &ended);
-    bodies_written(w->bodies);
-    retention_written(w->retention);
-    for (struct title *next; w->titles; w->titles = next) {
-        next = w->titles->next;
-        free(w->titles->session_id);
-        free(w->titles);
-    }
+    size_t bytes = batch_written(w->batch, &ended);
     if (w->wants_ids) {
         w->ids_limit += QUEUE_IDS;
         queue_set_ids(w->queue, 0, w->ids_limit);
@@ -415,7 +206,7 @@ static int commit(struct writer *w)
     int rc = SQLITE_OK;
     if (sql_run(w->sq, "BEGIN IMMEDIATE", &e) != 0) {
         rc = sqlite3_extended_errcode(w->sq);
-    } else if (write_batch(w, &e) != 0 || sql_run(w->sq, "COMMIT", &e) != 0) {
+    } else if (write_all(w, &e) != 0 || sql_run(w->sq, "COMMIT", &e) != 0) {
         rc = sqlite3_extended_errcode(w->sq);
         sql_try(w->sq, "ROLLBACK"); /* an error may have done so already */
     }
@@ -432,11 +223,6 @@ static int commit(struct writer *w)
 }
 
 /* ---- The thread -------------------------------------------------------------------- */
-
-static bool is_batch_full(const struct writer *w)
-{
-    return rows_dirty_count(w->rows) >= BATCH_CALLS || bodies_pending_bytes(w->bodies) >= BATCH_BYTES;
-}
 
 /* 0: nothing waits to be written. */
 static int64_t commit_due_us(const struct writer *w)
@@ -456,8 +242,10 @@ static void take_ops(struct writer *w)
     while (w->ops && !w->failing_since_us) {
         struct queue_op *op = w->ops;
         w->ops = op->next;
-        take_op(w, op);
-        if (is_batch_full(w))
+        batch_take(w->batch, op);
+        if (w->first_at_us == 0)
+            w->first_at_us = clock_mono_us();
+        if (batch_is_full(w->batch))
             commit(w);
     }
 }
@@ -473,7 +261,7 @@ static void commit_if_due(struct writer *w, bool is_stopping)
 
 static void give_up(struct writer *w)
 {
-    int64_t rows = (int64_t)rows_dirty_count(w->rows);
+    int64_t rows = (int64_t)batch_count(w->batch);
     for (const struct queue_op *op = w->ops; op; op = op->next)
         rows += op->kind == QUEUE_END;
     if (rows > 0)
@@ -488,20 +276,20 @@ static int64_t wait_until_us(const struct writer *w)
     if (w->ops && !w->failing_since_us)
         return 1;
     int64_t due = commit_due_us(w);
-    return due != 0 ? due : retention_due_us(w->retention);
+    return due != 0 ? due : batch_retention_due_us(w->batch);
 }
 
 /* Between two batches only: see retention.h. */
 static void step_retention(struct writer *w)
 {
-    if (!w->ops && w->first_at_us == 0 && !w->failing_since_us && retention_due_us(w->retention) <= clock_mono_us())
-        retention_step(w->retention);
+    if (!w->ops && w->first_at_us == 0 && !w->failing_since_us && batch_retention_due_us(w->batch) <= clock_mono_us())
+        batch_step_retention(w->batch);
 }
 
 static void give_ids_back(struct writer *w)
 {
     struct err e;
-    if (set_meta(w->set_meta, "next_call_id", queue_unused_ids(w->queue), &e) != 0)
+    if (set_next_id(w, queue_unused_ids(w->queue), &e) != 0)
         diag_line("the log %s: %s", db_path(w->db), e.text);
 }
 

@@ -16,7 +16,9 @@
 #define LOOK_US             ((int64_t)1000000)  /* how often the bounds are looked at while calls come, */
 #define IDLE_US             ((int64_t)60000000) /* and while none come */
 #define RETRY_US            ((int64_t)5000000)  /* after an error */
-#define FAILURES_TOLD       3                   /* a program that holds the log for a moment is no news */
+#define PAGE_BYTES          4096
+#define UNUSED_PAGES        1024
+#define FAILURES_TOLD       3 /* a program that holds the log for a moment is no news */
 #define ROWS_A_TIME         50
 #define SMALLEST_BOUND      ((int64_t)1 << 20)      /* the empty tables and some calls must fit */
 #define MINUTES_KEPT        ((int64_t)90 * 24 * 60) /* minute sums serve charts; older ones are read by day */
@@ -214,6 +216,13 @@ static bool is_too_large(const struct retention *r, int64_t used)
     return r->max_bytes > 0 && used > r->max_bytes - r->max_bytes / 8;
 }
 
+/* Free pages are used again soon, so not each is given back at once. */
+static int64_t unused_max(const struct retention *r)
+{
+    int64_t part = r->max_bytes / PAGE_BYTES / 64;
+    return r->max_bytes > 0 && part < UNUSED_PAGES ? part : UNUSED_PAGES;
+}
+
 static bool is_too_old(const struct retention *r, int64_t started_at)
 {
     return r->keep_ms > 0 && started_at < clock_wall_ms() - r->keep_ms;
@@ -269,7 +278,7 @@ static int look(struct retention *r, struct err *e)
         r->phase = EXPIRE_CALLS;
         return ask(r, "SELECT value FROM meta WHERE key = 'bodies_gone_to'", &r->at, e);
     }
-    r->phase = is_large ? DELETE_CALLS : unused > 64 ? GIVE_BACK : LOOK;
+    r->phase = is_large ? DELETE_CALLS : unused > unused_max(r) ? GIVE_BACK : LOOK;
     return 0;
 }
 
@@ -396,7 +405,7 @@ static int give_back(struct retention *r, bool *done, struct err *e)
     sqlite3_finalize(st);
     if (rc != 0 || sql_run(r->sq, "PRAGMA incremental_vacuum(64)", e) != 0 || used_bytes(r, &used, &unused, e) != 0)
         return -1;
-    *done = unused <= 64;
+    *done = unused <= unused_max(r);
     return 0;
 }
 

@@ -1,0 +1,302 @@
+#include "log/journal_batch.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/mem.h"
+#include "log/bodies.h"
+#include "log/journal_amends.h"
+#include "log/journal_begin.h"
+#include "log/journal_lost.h"
+#include "log/journal_rows.h"
+#include "log/journal_sums.h"
+#include "log/retention.h"
+#include "log/sql.h"
+
+#define BATCH_CALLS ((size_t)200)
+#define BATCH_BYTES ((size_t)256 << 10)
+#define FAILED_KEPT 256 /* calls that did not come through: their repeats are retries */
+
+struct title {
+    struct title *next;
+    char *session_id;
+    char text[256];
+};
+
+struct batch {
+    sqlite3 *sq;
+    struct queue *queue;
+    const struct catalog *catalog;
+    bool keep_bodies;
+    struct bodies *bodies;
+    struct rows *rows;
+    struct sums *sums;
+    struct amends *amends;
+    struct retention *retention;
+    sqlite3_stmt *end_progress;
+    sqlite3_stmt *add_meta;
+    int64_t next_call; /* above every call that began */
+    struct title *titles;
+    struct title **last_title;
+    int64_t failed[FAILED_KEPT];
+    size_t failed_at;
+};
+
+/* ---- Opening ---------------------------------------------------------------------- */
+
+static int prepare(struct batch *b, struct err *e)
+{
+    b->end_progress = sql_prepare(b->sq, "DELETE FROM progress WHERE call_id = ?", e);
+    b->add_meta = sql_prepare(b->sq, "UPDATE meta SET value = value + ?2 WHERE key = ?1", e);
+    if (!b->end_progress || !b->add_meta)
+        return -1;
+    return sql_int64(b->sq, "SELECT coalesce(max(id), 0) + 1 FROM call", &b->next_call, e) == 0 ? 0 : -1;
+}
+
+static int mark_lost(struct batch *b, struct err *e)
+{
+    if (sql_run(b->sq, "BEGIN IMMEDIATE", e) != 0)
+        return -1;
+    if (lost_mark(b->sq, b->sums, e) == 0 && sql_run(b->sq, "COMMIT", e) == 0)
+        return 0;
+    sql_try(b->sq, "ROLLBACK");
+    return -1;
+}
+
+struct batch *batch_open(sqlite3 *sq, const struct journal_options *o, struct queue *q, struct err *e)
+{
+    struct batch *b = xcalloc(1, sizeof *b);
+    b->sq = sq;
+    b->queue = q;
+    b->catalog = o->catalog;
+    b->keep_bodies = o->keep_bodies;
+    b->last_title = &b->titles;
+    b->sums = sums_open(sq, o->catalog, e);
+    b->rows = b->sums ? rows_open(sq, e) : NULL;
+    b->amends = b->rows ? amends_open(sq, b->rows, b->sums, e) : NULL;
+    if (!b->amends || prepare(b, e) != 0 || mark_lost(b, e) != 0)
+        goto fail;
+    b->bodies = bodies_open(sq, e);
+    b->retention = b->bodies ? retention_open(sq, b->bodies, o->max_log_bytes, o->keep_days, e) : NULL;
+    if (!b->retention)
+        goto fail;
+    return b;
+fail:
+    batch_free(b);
+    return NULL;
+}
+
+static void drop_titles(struct batch *b)
+{
+    for (struct title *next; b->titles; b->titles = next) {
+        next = b->titles->next;
+        free(b->titles->session_id);
+        free(b->titles);
+    }
+    b->last_title = &b->titles;
+}
+
+void batch_free(struct batch *b)
+{
+    if (!b)
+        return;
+    retention_free(b->retention);
+    bodies_free(b->bodies);
+    amends_free(b->amends);
+    rows_free(b->rows);
+    sums_free(b->sums);
+    sqlite3_finalize(b->end_progress);
+    sqlite3_finalize(b->add_meta);
+    drop_titles(b);
+    free(b);
+}
+
+/* ---- Taking calls --------------------------------------------------------------- */
+
+static bool is_repeat_of_failed(const struct batch *b, int64_t id)
+{
+    for (size_t i = 0; id != 0 && i < FAILED_KEPT; i++)
+        if (b->failed[i] == id)
+            return true;
+    return false;
+}
+
+/* Calls of one agent in one session repeat each other; what went upstream is
+ * compared with what went upstream. */
+static char *conversation_of(const struct call *c, bool is_sent)
+{
+    return xasprintf("%s\n%s\n%s", c->session_id ? c->session_id : "", c->agent_id ? c->agent_id : "",
+                     is_sent ? "sent" : "");
+}
+
+static void keep_body(struct batch *b, struct row *row, enum body_kind kind, struct blob *body)
+{
+    struct buf list;
+    int64_t repeat_of = 0;
+    int rc;
+    if (!body || !b->keep_bodies)
+        return;
+    buf_init(&list);
+    if (kind == BODY_RESPONSE) {
+        rc = bodies_put_answer(b->bodies, blob_bytes(body), &list);
+    } else {
+        char *conversation = conversation_of(&row->call, kind == BODY_SENT);
+        struct body_origin from = {conversation, row->call.id};
+        rc = bodies_put_request(b->bodies, &from, body, &list, &repeat_of);
+        free(conversation);
+        if (kind == BODY_REQUEST)
+            row->is_retry = is_repeat_of_failed(b, repeat_of);
+    }
+    if (rc == 0) {
+        row_set_list(row, kind, list.data, list.len);
+        row->raw_bytes += (int64_t)body->len;
+    } else {
+        row->call.body_state = BODY_DROPPED;
+        queue_count_dropped(b->queue, 0, 1);
+    }
+    buf_done(&list);
+}
+
+static void take_begin(struct batch *b, struct queue_op *op)
+{
+    call_read_request(&op->call, op->body, op->sent);
+    op->call.body_state = !b->keep_bodies ? BODY_OFF : op->is_body_dropped ? BODY_DROPPED : BODY_KEPT;
+    if (op->call.id >= b->next_call)
+        b->next_call = op->call.id + 1;
+    struct row *row = rows_begin(b->rows, &op->call);
+    row->queue_bytes += op->bytes;
+    keep_body(b, row, BODY_REQUEST, op->body);
+    keep_body(b, row, BODY_SENT, op->sent);
+    rows_mark_dirty(b->rows, row);
+}
+
+static void take_title(struct batch *b, const struct call *c, const struct blob *answer)
+{
+    char text[sizeof b->titles->text];
+    if (!call_read_title(c, answer, text, sizeof text))
+        return;
+    struct title *t = xcalloc(1, sizeof *t);
+    t->session_id = xstrdup(c->session_id);
+    memcpy(t->text, text, sizeof text);
+    *b->last_title = t;
+    b->last_title = &t->next;
+}
+
+static void take_end(struct batch *b, struct queue_op *op)
+{
+    if (op->sent)
+        call_read_sent(&op->call, op->sent);
+    struct row *row = rows_end(b->rows, &op->call);
+    struct call *c = &row->call;
+    row->queue_bytes += op->bytes;
+    if (c->started_at < 0)
+        c->started_at = c->finished_at;
+    if (c->duration_ms < 0 && c->finished_at >= c->started_at)
+        c->duration_ms = c->finished_at - c->started_at;
+    if (!b->keep_bodies)
+        c->body_state = BODY_OFF;
+    else if (op->is_body_dropped)
+        c->body_state = BODY_DROPPED;
+    call_price(c, b->catalog);
+    if (c->state == CALL_ERROR || c->state == CALL_ABORTED)
+        b->failed[b->failed_at++ % FAILED_KEPT] = c->id;
+    keep_body(b, row, BODY_SENT, op->sent);
+    keep_body(b, row, BODY_RESPONSE, op->body);
+    take_title(b, c, op->body);
+    rows_mark_dirty(b->rows, row);
+}
+
+void batch_take(struct batch *b, struct queue_op *op)
+{
+    if (op->kind == QUEUE_AMEND) {
+        amends_take(b->amends, op);
+        return;
+    }
+    if (op->call.started_at < 0 && op->kind == QUEUE_BEGIN)
+        op->call.started_at = clock_wall_ms();
+    if (op->call.finished_at < 0 && op->kind == QUEUE_END)
+        op->call.finished_at = clock_wall_ms();
+    if (op->kind == QUEUE_BEGIN)
+        take_begin(b, op);
+    else
+        take_end(b, op);
+    queue_op_free(op);
+}
+
+bool batch_is_full(const struct batch *b)
+{
+    return rows_dirty_count(b->rows) + amends_count(b->amends) >= BATCH_CALLS || bodies_pending_bytes(b->bodies) >= BATCH_BYTES;
+}
+
+size_t batch_count(const struct batch *b)
+{
+    return rows_dirty_count(b->rows);
+}
+
+/* ---- Writing ---------------------------------------------------------------------- */
+
+static int add_meta(struct batch *b, const char *key, int64_t more, struct err *e)
+{
+    if (more == 0)
+        return 0;
+    sql_bind_text(b->add_meta, 1, key);
+    sqlite3_bind_int64(b->add_meta, 2, more);
+    return sql_done(b->add_meta, e);
+}
+
+static int write_bodies(struct batch *b, struct err *e)
+{
+    int64_t stored = 0;
+    int64_t raw = 0;
+    for (const struct row *row = rows_dirty(b->rows); row; row = row->next_dirty)
+        raw += row->raw_bytes;
+    if (bodies_write(b->bodies, &stored, e) != 0 || retention_write(b->retention, stored, b->next_call, e) != 0)
+        return -1;
+    return add_meta(b, "raw_body_bytes", raw, e) != 0 ? -1 : add_meta(b, "stored_body_bytes", stored, e);
+}
+
+static int write_row(struct batch *b, const struct row *row, struct err *e)
+{
+    if (rows_write(b->rows, row, e) != 0)
+        return -1;
+    if (!row->is_ended)
+        return row->is_announced ? 0 : sums_begin(b->sums, &row->call, e);
+    sqlite3_bind_int64(b->end_progress, 1, row->call.id);
+    if (sql_done(b->end_progress, e) != 0)
+        return -1;
+    return sums_end(b->sums, &row->call, row->is_retry, e);
+}
+
+int batch_write(struct batch *b, struct err *e)
+{
+    if (write_bodies(b, e) != 0)
+        return -1;
+    for (const struct row *row = rows_dirty(b->rows); row; row = row->next_dirty)
+        if (write_row(b, row, e) != 0)
+            return -1;
+    if (amends_write(b->amends, e) != 0)
+        return -1;
+    for (const struct title *t = b->titles; t; t = t->next)
+        if (sums_title(b->sums, t->session_id, t->text, e) != 0)
+            return -1;
+    return 0;
+}
+
+size_t batch_written(struct batch *b, int64_t *ended)
+{
+    bodies_written(b->bodies);
+    retention_written(b->retention);
+    drop_titles(b);
+    return rows_written(b->rows, ended) + amends_written(b->amends);
+}
+
+int64_t batch_retention_due_us(const struct batch *b)
+{
+    return retention_due_us(b->retention);
+}
+
+void batch_step_retention(struct batch *b)
+{
+    retention_step(b->retention);
+}

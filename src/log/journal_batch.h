@@ -1,0 +1,38 @@
+/* The calls that the next commit will write, with all that belongs to them:
+ * rows, bodies, sums, titles.
+ *
+ * Taking a call is done once, writing as often as it takes: batch_write() in a
+ * transaction that fails leaves the batch as it is.
+ * Thread: the journal's. */
+#ifndef SPANTOP_LOG_JOURNAL_BATCH_H
+#define SPANTOP_LOG_JOURNAL_BATCH_H
+
+#include <sqlite3.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/attr.h"
+#include "base/err.h"
+#include "log/journal.h"
+#include "log/journal_queue.h"
+
+struct batch;
+/* Opens rows, sums, bodies and retention on sq; marks what a dead gateway left open. */
+struct batch *batch_open(sqlite3 *sq, const struct journal_options *o, struct queue *q, struct err *e);
+void batch_free(struct batch *b);
+
+/* Take a call's begin, end or amendment (frees op). */
+void batch_take(struct batch *b, struct queue_op *op);
+bool batch_is_full(const struct batch *b);
+size_t batch_count(const struct batch *b);
+/* Inside a transaction. */
+NODISCARD int batch_write(struct batch *b, struct err *e);
+/* It was committed: the batch is empty.  Returns the bytes to release. */
+size_t batch_written(struct batch *b, int64_t *ended);
+
+/* Old calls go between two batches; see retention.h. */
+int64_t batch_retention_due_us(const struct batch *b);
+void batch_step_retention(struct batch *b);
+
+#endif

@@ -9,7 +9,7 @@ void call_init(struct call *c)
     c->started_at = c->finished_at = CALL_UNKNOWN;
     c->status = CALL_UNKNOWN;
     usage_init(&c->usage);
-    c->cost_microusd = CALL_UNKNOWN;
+    c->cost_microusd = c->cost_catalog_microusd = CALL_UNKNOWN;
     c->respan_cache = -1;
     c->ttfb_ms = c->ttft_ms = c->duration_ms = CALL_UNKNOWN;
     c->bytes_in = c->bytes_out = CALL_UNKNOWN;

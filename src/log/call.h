@@ -43,6 +43,8 @@ struct call {
     struct usage usage;
     int64_t cost_microusd;
     enum cost_source cost_source;
+    int64_t cost_catalog_microusd; /* the catalog's figure where Respan's has replaced it */
+    bool cost_differs;      /* the two are more than 1 % apart */
     int respan_cache;       /* 1 hit, 0 miss, -1 unknown */
     int64_t ttfb_ms;
     int64_t ttft_ms;

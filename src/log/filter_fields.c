@@ -88,6 +88,8 @@ static const struct filter_field FIELDS[] = {
     COUNT_COLUMN(web_searches),
     COUNT_COLUMN(is_retry),
     COUNT_COLUMN(cache_break_microusd),
+    COUNT_COLUMN(cost_catalog_microusd),
+    COUNT_COLUMN(cost_differs),
 };
 enum { FIELD_COUNT_ = sizeof FIELDS / sizeof *FIELDS };
 

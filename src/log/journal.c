@@ -86,6 +86,11 @@ void journal_end(struct journal *j, struct call *c, struct blob *response, struc
     queue_put_end(j->queue, c, response, sent);
 }
 
+void journal_amend(struct journal *j, int64_t id, struct amend *a)
+{
+    queue_put_amend(j->queue, id, a);
+}
+
 void journal_stats(struct journal *j, struct journal_stats *s)
 {
     queue_stats(j->queue, s);

@@ -16,6 +16,7 @@
 
 #include "base/blob.h"
 #include "base/err.h"
+#include "log/amend.h"
 #include "log/call.h"
 #include "respan/catalog.h"
 
@@ -54,6 +55,11 @@ void journal_progress(struct journal *j, int64_t id, int64_t tokens_out, bool is
  * said, unknown ones keep it.  response is the body as received, framing removed, or
  * NULL.  sent replaces begin's when the sent body changed (a resend), else NULL. */
 void journal_end(struct journal *j, struct call *c, struct blob *response, struct blob *sent);
+
+/* Respan's own row of a call that has ended was found.  Takes the contents of *a.
+ * The call's row and all sums change in one commit; which of the two, call or
+ * amendment, is committed first does not matter. */
+void journal_amend(struct journal *j, int64_t id, struct amend *a);
 
 struct journal_stats {
     int64_t dropped_rows;

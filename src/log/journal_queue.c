@@ -57,6 +57,7 @@ void queue_op_free(struct queue_op *op)
     if (!op)
         return;
     call_done(&op->call);
+    amend_done(&op->amend);
     blob_unref(op->body);
     blob_unref(op->sent);
     free(op);
@@ -202,6 +203,7 @@ static struct queue_op *op_new(enum queue_op_kind kind, struct call *c, struct b
 {
     struct queue_op *op = xcalloc(1, sizeof *op);
     op->kind = kind;
+    amend_init(&op->amend);
     op->call = *c;
     call_init(c);
     op->body = blob_ref(body);
@@ -274,6 +276,23 @@ void queue_put_end(struct queue *q, struct call *c, struct blob *answer, struct 
     pthread_mutex_lock(&q->lock);
     if (!forget_dropped(q, op->call.id)) {
         live_remove(q, op->call.id);
+        append(q, op);
+        op = NULL;
+    }
+    pthread_mutex_unlock(&q->lock);
+    queue_op_free(op);
+}
+
+void queue_put_amend(struct queue *q, int64_t id, struct amend *a)
+{
+    struct call c;
+    call_init(&c);
+    c.id = id;
+    struct queue_op *op = op_new(QUEUE_AMEND, &c, NULL, NULL);
+    op->amend = *a;
+    amend_init(a);
+    pthread_mutex_lock(&q->lock);
+    if (id > 0 && q->bytes <= q->max_bytes + QUEUE_ROWS_BYTES) {
         append(q, op);
         op = NULL;
     }

@@ -25,11 +25,12 @@
 #define QUEUE_IDS         ((int64_t)4096)    /* ids reserved at once: seconds of the heaviest load */
 #define QUEUE_PROGRESS_US ((int64_t)200000)  /* five times a second */
 
-enum queue_op_kind { QUEUE_BEGIN, QUEUE_END };
+enum queue_op_kind { QUEUE_BEGIN, QUEUE_END, QUEUE_AMEND };
 struct queue_op {
     struct queue_op *next;
     enum queue_op_kind kind;
-    struct call call;
+    struct call call; /* amend: its id alone */
+    struct amend amend;
     struct blob *body; /* begin: the request; end: the answer */
     struct blob *sent;
     bool is_body_dropped; /* there was one, but no room */
@@ -52,6 +53,8 @@ void queue_free(struct queue *q);
 int64_t queue_next_id(struct queue *q);
 void queue_put_begin(struct queue *q, struct call *c, struct blob *body, struct blob *sent);
 void queue_put_end(struct queue *q, struct call *c, struct blob *answer, struct blob *sent);
+/* Let go when the rows' room is used up: the call keeps the catalog's cost. */
+void queue_put_amend(struct queue *q, int64_t id, struct amend *a);
 void queue_put_progress(struct queue *q, const struct queue_progress *p);
 void queue_stop(struct queue *q);
 void queue_stats(struct queue *q, struct journal_stats *s);

@@ -45,6 +45,8 @@ static const char *const columns[] = {
     "web_searches",
     "cost_microusd",
     "cost_source",
+    "cost_catalog_microusd",
+    "cost_differs",
     "respan_cache",
     "ttfb_ms",
     "ttft_ms",
@@ -244,6 +246,11 @@ struct row *rows_begin(struct rows *r, struct call *c)
     return row;
 }
 
+struct row *rows_find(struct rows *r, int64_t id)
+{
+    return *row_slot(r, id);
+}
+
 struct row *rows_end(struct rows *r, struct call *c)
 {
     struct row *row = *row_slot(r, c->id);
@@ -319,6 +326,8 @@ static int bind_figures(sqlite3_stmt *st, int at, const struct call *c)
     sql_bind_known(st, at++, c->usage.web_searches);
     sql_bind_known(st, at++, c->cost_microusd);
     sql_bind_text(st, at++, c->cost_microusd >= 0 ? cost_source_name(c->cost_source) : NULL);
+    sql_bind_known(st, at++, c->cost_catalog_microusd);
+    sqlite3_bind_int(st, at++, c->cost_differs);
     sql_bind_text(st, at++, c->respan_cache < 0 ? NULL : c->respan_cache ? "hit" : "miss");
     sql_bind_known(st, at++, c->ttfb_ms);
     sql_bind_known(st, at++, c->ttft_ms);

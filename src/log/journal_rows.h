@@ -42,6 +42,8 @@ struct row *rows_begin(struct rows *r, struct call *c);
 /* Merge what an end says into the row and mark it ended.  A call whose begin was
  * never seen gets a row as well. */
 struct row *rows_end(struct rows *r, struct call *c);
+/* The row of that id, or NULL when its end is committed. */
+struct row *rows_find(struct rows *r, int64_t id);
 void rows_mark_dirty(struct rows *r, struct row *row);
 /* The batch, in the order it was marked. */
 struct row *rows_dirty(struct rows *r);

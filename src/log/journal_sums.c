@@ -1,6 +1,7 @@
 #include "log/journal_sums.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/buf.h"
 #include "base/clock.h"
@@ -31,6 +32,9 @@ struct sums {
     sqlite3_stmt *day;
     sqlite3_stmt *minute;
     sqlite3_stmt *newest_main;
+    sqlite3_stmt *amend_main;
+    sqlite3_stmt *empty_day;
+    sqlite3_stmt *empty_minute;
     sqlite3_stmt *title;
 };
 
@@ -71,7 +75,19 @@ static int prepare(struct sums *s, sqlite3 *sq, struct err *e)
                                  " WHERE session_id = ?1 AND coalesce(main_call_id, 0) < ?2",
                                  e);
     s->title = sql_prepare(sq, "UPDATE session SET title = ?2 WHERE session_id = ?1", e);
-    return s->session && s->day && s->minute && s->newest_main && s->title ? 0 : -1;
+    s->amend_main = sql_prepare(sq,
+                                "UPDATE session SET model = ?3, provider = ?4 WHERE session_id = ?1 AND main_call_id = ?2",
+                                e);
+    s->empty_day = sql_prepare(sq,
+                               "DELETE FROM day_sum WHERE day = ?1 AND session_id = ?2 AND model = ?3 AND provider = ?4"
+                               " AND purpose = ?5 AND calls = 0",
+                               e);
+    s->empty_minute = sql_prepare(
+        sq, "DELETE FROM minute_sum WHERE minute = ?1 AND model = ?2 AND provider = ?3 AND calls = 0", e);
+    return s->session && s->day && s->minute && s->newest_main && s->title && s->amend_main && s->empty_day &&
+                   s->empty_minute
+               ? 0
+               : -1;
 }
 
 struct sums *sums_open(sqlite3 *sq, const struct catalog *catalog, struct err *e)
@@ -92,6 +108,9 @@ void sums_free(struct sums *s)
     sqlite3_finalize(s->day);
     sqlite3_finalize(s->minute);
     sqlite3_finalize(s->newest_main);
+    sqlite3_finalize(s->amend_main);
+    sqlite3_finalize(s->empty_day);
+    sqlite3_finalize(s->empty_minute);
     sqlite3_finalize(s->title);
     free(s);
 }
@@ -156,13 +175,25 @@ static int add_to_session(struct sums *s, const struct call *c, const int64_t n[
     return sql_done(s->session, e);
 }
 
+static void bind_day(sqlite3_stmt *st, const struct call *c)
+{
+    sqlite3_bind_int(st, 1, clock_day_number(c->started_at));
+    sql_bind_text(st, 2, or_empty(c->session_id));
+    sql_bind_text(st, 3, or_empty(call_counted_model(c)));
+    sql_bind_text(st, 4, or_empty(c->provider_served));
+    sql_bind_text(st, 5, c->has_purpose ? purpose_name(c->purpose) : "");
+}
+
+static void bind_minute(sqlite3_stmt *st, const struct call *c)
+{
+    sqlite3_bind_int64(st, 1, c->finished_at / 60000);
+    sql_bind_text(st, 2, or_empty(call_counted_model(c)));
+    sql_bind_text(st, 3, or_empty(c->provider_served));
+}
+
 static int add_to_day(struct sums *s, const struct call *c, const int64_t n[COLUMNS], struct err *e)
 {
-    sqlite3_bind_int(s->day, 1, clock_day_number(c->started_at));
-    sql_bind_text(s->day, 2, or_empty(c->session_id));
-    sql_bind_text(s->day, 3, or_empty(call_counted_model(c)));
-    sql_bind_text(s->day, 4, or_empty(c->provider_served));
-    sql_bind_text(s->day, 5, c->has_purpose ? purpose_name(c->purpose) : "");
+    bind_day(s->day, c);
     bind_sums(s->day, 6, n);
     return sql_done(s->day, e);
 }
@@ -171,9 +202,7 @@ static int add_to_minute(struct sums *s, const struct call *c, const int64_t n[C
 {
     if (c->finished_at < 0)
         return 0;
-    sqlite3_bind_int64(s->minute, 1, c->finished_at / 60000);
-    sql_bind_text(s->minute, 2, or_empty(call_counted_model(c)));
-    sql_bind_text(s->minute, 3, or_empty(c->provider_served));
+    bind_minute(s->minute, c);
     bind_sums(s->minute, 4, n);
     return sql_done(s->minute, e);
 }
@@ -207,6 +236,56 @@ int sums_end(struct sums *s, const struct call *c, bool is_retry, struct err *e)
     if (add_to_session(s, c, n, e) != 0 || add_to_day(s, c, n, e) != 0 || add_to_minute(s, c, n, e) != 0)
         return -1;
     return set_newest_main(s, c, e);
+}
+
+static int add_to_rollups(struct sums *s, const struct call *c, const int64_t n[COLUMNS], struct err *e)
+{
+    return add_to_day(s, c, n, e) != 0 ? -1 : add_to_minute(s, c, n, e);
+}
+
+/* A row that nothing is counted under any more would show as an empty group. */
+static int drop_empty(struct sums *s, const struct call *c, struct err *e)
+{
+    bind_day(s->empty_day, c);
+    if (sql_done(s->empty_day, e) != 0)
+        return -1;
+    bind_minute(s->empty_minute, c);
+    return sql_done(s->empty_minute, e);
+}
+
+static bool is_same_key(const struct call *a, const struct call *b)
+{
+    return strcmp(or_empty(call_counted_model(a)), or_empty(call_counted_model(b))) == 0 &&
+           strcmp(or_empty(a->provider_served), or_empty(b->provider_served)) == 0;
+}
+
+static int amend_main(struct sums *s, const struct call *c, struct err *e)
+{
+    sql_bind_text(s->amend_main, 1, c->session_id);
+    sqlite3_bind_int64(s->amend_main, 2, c->id);
+    sql_bind_text(s->amend_main, 3, call_counted_model(c));
+    sql_bind_text(s->amend_main, 4, c->provider_served);
+    return sql_done(s->amend_main, e);
+}
+
+int sums_amend(struct sums *s, const struct call *before, const struct call *after, bool is_retry, struct err *e)
+{
+    int64_t old[COLUMNS];
+    int64_t new[COLUMNS];
+    int64_t change[COLUMNS];
+    count(before, is_retry, old);
+    count(after, is_retry, new);
+    for (int i = 0; i < COLUMNS; i++) {
+        change[i] = new[i] - old[i];
+        old[i] = -old[i];
+    }
+    if (add_to_session(s, after, change, e) != 0)
+        return -1;
+    if (is_same_key(before, after))
+        return add_to_rollups(s, after, change, e);
+    if (add_to_rollups(s, before, old, e) != 0 || drop_empty(s, before, e) != 0)
+        return -1;
+    return add_to_rollups(s, after, new, e) != 0 ? -1 : amend_main(s, after, e);
 }
 
 int sums_title(struct sums *s, const char *session_id, const char *title, struct err *e)

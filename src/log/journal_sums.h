@@ -20,6 +20,9 @@ void sums_free(struct sums *s);
 NODISCARD int sums_begin(struct sums *s, const struct call *c, struct err *e);
 /* A call ended: count it, once. */
 NODISCARD int sums_end(struct sums *s, const struct call *c, bool is_retry, struct err *e);
+/* A call that was counted as before is now to be counted as after. */
+NODISCARD int sums_amend(struct sums *s, const struct call *before, const struct call *after, bool is_retry,
+                         struct err *e);
 NODISCARD int sums_title(struct sums *s, const char *session_id, const char *title, struct err *e);
 
 /* The model a call is counted under: served, else sent, else asked; NULL unknown. */

@@ -73,6 +73,8 @@ static const char *const tables[] = {
     "  web_searches INTEGER,"
     "  cost_microusd INTEGER,"
     "  cost_source TEXT,"
+    "  cost_catalog_microusd INTEGER," /* only where Respan's figure has replaced it */
+    "  cost_differs INTEGER NOT NULL DEFAULT 0,"
     "  respan_cache TEXT,"
     "  ttfb_ms INTEGER,"
     "  ttft_ms INTEGER,"
@@ -224,7 +226,9 @@ static const char *const views[] = {
                                                                                 "bytes_out") " END AS live_bytes_out,"
                                                                                              "  c.web_searches, "
                                                                                              "c.is_retry, "
-                                                                                             "c.cache_break_microusd"
+                                                                                             "c.cache_break_microusd, "
+                                                                                             "c.cost_catalog_microusd, "
+                                                                                             "c.cost_differs"
                                                                                              " FROM call c",
 
     "CREATE VIEW sessions AS SELECT"

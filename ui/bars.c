@@ -21,19 +21,16 @@ int spark_level(int64_t value, int64_t max)
     return level < 1 ? 1 : level > 8 ? 8 : level;
 }
 
-static int draw_filled(struct canvas *c, int row, int col, int width, unsigned style, int64_t value, int64_t whole)
+static void draw_filled(struct canvas *c, int row, int col, int width, unsigned style, int64_t value, int64_t whole)
 {
     const struct glyphs *g = glyphs();
     int eighths = bar_eighths(width, value, whole);
+    if (glyph_is_ascii()) /* no eighths there; something is still not nothing */
+        eighths = eighths > 0 && eighths < 8 ? 8 : (eighths + 4) / 8 * 8;
     int full = eighths / 8, part = eighths % 8;
     canvas_fill(c, row, col, full, style, g->bar[8]);
-    if (part) {
-        /* In ASCII there are no eighths: a part below a half would vanish. */
-        const char *sign = glyph_is_ascii() && full == 0 ? g->bar[8] : g->bar[part];
-        canvas_fill(c, row, col + full, 1, style, sign);
-        full++;
-    }
-    return full;
+    if (part)
+        canvas_fill(c, row, col + full, 1, style, g->bar[part]);
 }
 
 void bar_draw(struct canvas *c, int row, int col, int width, unsigned style, int64_t value, int64_t whole)

@@ -95,7 +95,8 @@ static size_t next_sign(const char *s, size_t len, struct sign *out)
         return n;
     }
     bool bad = n == 0 || point < 0x20 || (point >= 0x7f && point < 0xa0);
-    if (bad || (n > 1 && glyph_is_ascii())) {
+    bool may_stay = !glyph_is_ascii() || (glyph_keeps_wide() && wcwidth((wchar_t)point) == 2);
+    if (bad || (n > 1 && !may_stay)) {
         out->width = !bad && wcwidth((wchar_t)point) == 0 ? 0 : 1;
         out->len = out->width ? 1 : 0;
         out->text[0] = out->width ? '?' : '\0';
@@ -162,7 +163,7 @@ static const char *cleaned(const char *s, size_t *len)
     if (!scratch.data)
         buf_init_max(&scratch, (size_t)1 << 20);
     buf_reset(&scratch);
-    text_clean(&scratch, s, *len, false, glyph_is_ascii());
+    text_clean(&scratch, s, *len, false, glyph_is_ascii() && !glyph_keeps_wide());
     *len = scratch.len;
     return scratch.data;
 }

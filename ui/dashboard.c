@@ -42,8 +42,13 @@ static bool take_keys(struct app *a, struct screen *s)
     int key;
     while (!a->wants_leave && (key = screen_key(s)) != KEY_CODE_NONE) {
         any = true;
-        if (key != KEY_CODE_RESIZE)
+        if (key == KEY_CODE_SIGNS_ARE_WIDE) {
+            glyph_use_ascii_and_wide();
+            text_set_ascii(true);
+            a->wants_redraw = true;
+        } else if (key != KEY_CODE_RESIZE && key != KEY_CODE_NOTHING) {
             app_key(a, key);
+        }
     }
     if (got_interrupt) {
         got_interrupt = 0;
@@ -120,7 +125,7 @@ int dashboard_run(const struct dashboard_options *o, struct err *e)
     struct db *db = db_open(o->log_path, DB_WRITE, e);
     if (!db)
         return -1;
-    s = screen_open(o->color, e);
+    s = screen_open(o->color, o->unicode, e);
     if (!s)
         goto out;
     catch_signals();

@@ -48,7 +48,7 @@ static const struct glyphs ascii_set = {
     .top_right = "+",
     .bottom_left = "+",
     .bottom_right = "+",
-    .bar = {" ", " ", " ", " ", "#", "#", "#", "#", "#"},
+    .bar = {" ", "#", "#", "#", "#", "#", "#", "#", "#"},
     .bar_rest = ".",
     .spark = {" ", ".", ".", ":", ":", "|", "|", "#", "#"},
     .mark_on = "*",
@@ -57,10 +57,23 @@ static const struct glyphs ascii_set = {
 };
 
 static const struct glyphs *in_force = &unicode_set;
+static bool keeps_wide;
 
 void glyph_use_ascii(bool ascii)
 {
     in_force = ascii ? &ascii_set : &unicode_set;
+    keeps_wide = false;
+}
+
+void glyph_use_ascii_and_wide(void)
+{
+    in_force = &ascii_set;
+    keeps_wide = true;
+}
+
+bool glyph_keeps_wide(void)
+{
+    return keeps_wide;
 }
 
 bool glyph_is_ascii(void)

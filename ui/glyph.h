@@ -1,8 +1,8 @@
 /* The few signs the dashboard draws, each in Unicode and in ASCII.
  *
- * One set is in force for the whole program: glyph_use_ascii() once at start
- * (--no-unicode, a locale that cannot, or a terminal that draws these signs two
- * columns wide).  Every sign is one column wide. */
+ * One set is in force for the whole program, chosen at start: ASCII for
+ * --no-unicode, a locale that cannot, or a terminal that draws signs of ambiguous
+ * width in two columns.  Every sign is one column wide. */
 #ifndef SPANTOP_UI_GLYPH_H
 #define SPANTOP_UI_GLYPH_H
 
@@ -33,6 +33,10 @@ struct glyphs {
 };
 
 void glyph_use_ascii(bool ascii);
+/* For a terminal that draws ambiguous signs (rules, bars, accents) two columns
+ * wide: ours in ASCII; of texts, only what is two columns wide everywhere. */
+void glyph_use_ascii_and_wide(void);
+bool glyph_keeps_wide(void);
 bool glyph_is_ascii(void);
 const struct glyphs *glyphs(void);
 /* The spinner's picture at that time; it turns once a second. */

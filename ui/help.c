@@ -1,88 +1,137 @@
 /* The help, written from the same table that dispatches the keys, so that it
- * cannot tell of a key that does nothing. */
+ * cannot tell of a key that does nothing.  Two columns where there is room. */
+#include <stdio.h>
 #include <string.h>
 
+#include "log/filter.h"
 #include "ui/app.h"
 #include "ui/glyph.h"
 
-static const char *place_title(unsigned place)
+#define ITEMS_MAX   96
+#define LABEL_COLS  11
+#define TWO_COLUMNS 116 /* from that width on */
+
+struct item {
+    char label[16];
+    char text[128];
+    bool is_heading;
+};
+struct items {
+    struct item list[ITEMS_MAX];
+    size_t count;
+};
+
+static void add(struct items *s, bool is_heading, const char *label, const char *text)
 {
-    switch (place) {
-    case PLACE_LIVE:
-        return "Keys in Live";
-    case PLACE_CALLS:
-        return "Keys in Calls";
-    case PLACE_SESSIONS:
-        return "Keys in Sessions";
-    case PLACE_CACHE:
-        return "Keys in Cache";
-    case PLACE_SPEND:
-        return "Keys in Spend";
-    default:
-        return "Keys in Inspect";
+    if (s->count == ITEMS_MAX)
+        return;
+    struct item *item = &s->list[s->count++];
+    snprintf(item->label, sizeof(item->label), "%s", label);
+    snprintf(item->text, sizeof(item->text), "%s", text);
+    item->is_heading = is_heading;
+}
+
+static void add_heading(struct items *s, const char *text)
+{
+    if (s->count)
+        add(s, false, "", "");
+    add(s, true, "", text);
+}
+
+static void add_keys(struct items *s, unsigned place)
+{
+    const struct key_binding *k;
+    for (size_t i = 0; (k = keys_at(place, i)); i++)
+        if (k->help)
+            add(s, false, k->label, k->help);
+}
+
+static void add_signs(struct items *s)
+{
+    const struct glyphs *g = glyphs();
+    char sign[16];
+    add_heading(s, "Signs");
+    add(s, false, "200", "the answer came whole");
+    snprintf(sign, sizeof(sign), "%s 529", g->cross);
+    add(s, false, sign, "an error: the status the client got");
+    snprintf(sign, sizeof(sign), "%s cut", g->cross);
+    add(s, false, sign, "the upstream broke off in mid-stream");
+    add(s, false, "left", "the client left first");
+    add(s, false, "lost", "the gateway died while the call ran");
+    add(s, false, "~318", "tokens so far, an estimate while it runs");
+    snprintf(sign, sizeof(sign), "a %s b", g->arrow);
+    add(s, false, sign, "model a was asked for, b was sent");
+    snprintf(sign, sizeof(sign), "%s0%%", g->warn);
+    add(s, false, sign, "the prompt cache broke here");
+}
+
+/* The short names of fields, as many on a line as fit; the columns of `calls`
+ * come behind them in the list and are only named. */
+static void add_filter(struct items *s)
+{
+    char line[56] = "";
+    add_heading(s, "Filter");
+    add(s, false, "words", "model:opus status>=400 since:1h \"text\"");
+    add(s, false, "", "joined by and; ! before a word inverts it");
+    const char *label = "fields";
+    for (const char *const *name = filter_fields(); *name && strcmp(*name, "id") != 0; name++) {
+        if (strlen(line) + strlen(*name) + 2 > 44) {
+            add(s, false, label, line);
+            label = "";
+            line[0] = '\0';
+        }
+        snprintf(line + strlen(line), sizeof(line) - strlen(line), "%s%s", line[0] ? " " : "", *name);
+    }
+    add(s, false, label, line);
+    add(s, false, "", "and every column of the view `calls`");
+}
+
+static void collect(struct items *s, const struct app *a)
+{
+    static const char *const titles[] = {"Keys in Live", "Keys in Calls", "Keys in Sessions", "Keys in Cache", "Keys in Spend"};
+    bool is_inspect = a->below == PLACE_INSPECT;
+    s->count = 0;
+    add_heading(s, is_inspect ? "Keys in Inspect" : titles[a->view]);
+    add_keys(s, is_inspect ? (unsigned)PLACE_INSPECT : 1u << a->view);
+    if (!is_inspect && (a->view == VIEW_LIVE || a->view == VIEW_CALLS)) {
+        add_signs(s);
+        add_filter(s);
     }
 }
 
-static const struct {
-    const char *sign, *meaning;
-} legend[] = {
-    {"200", "the answer came whole"},
-    {"x 529", "an error: the status the client got"},
-    {"x cut", "the upstream broke off in mid-stream"},
-    {"left", "the client left first"},
-    {"lost", "the gateway died while the call ran"},
-    {"~318", "tokens so far, an estimate until the answer ends"},
-    {"a > b", "model a was asked for, model b was sent"},
-};
-
-static size_t legend_count(unsigned place)
+static void draw_item(struct canvas *c, int row, int col, int width, const struct item *item)
 {
-    return place & (PLACE_LIVE | PLACE_CALLS) ? sizeof(legend) / sizeof(legend[0]) : 0;
+    if (item->is_heading) {
+        canvas_heading(c, row, col, width, item->text);
+        return;
+    }
+    canvas_put_right(c, row, col, LABEL_COLS, INK_ACCENT | STYLE_BOLD, item->label);
+    canvas_put(c, row, col + LABEL_COLS + 2, width - LABEL_COLS - 2, INK_PLAIN, item->text);
 }
 
-static unsigned help_place(const struct app *a)
+/* Where the second column begins: at a heading, when both parts fit then. */
+static size_t split_at(const struct items *s, size_t rows)
 {
-    return a->below == PLACE_INSPECT ? PLACE_INSPECT : 1u << a->view;
+    for (size_t i = 1; i < s->count; i++)
+        if (s->list[i].is_heading && i - 1 <= rows && s->count - i <= rows)
+            return i;
+    return rows;
 }
 
 void help_draw(struct canvas *c, struct app *a)
 {
-    unsigned place = help_place(a);
-    const struct key_binding *k;
-    size_t lines = 0, at = 0, rows = c->rows > 4 ? (size_t)c->rows - 4 : 1;
-    for (size_t i = 0; (k = keys_at(place, i)); i++)
-        lines += k->help != NULL;
-    lines += legend_count(place) ? legend_count(place) + 2 : 0;
-    if (a->help_top + rows > lines)
-        a->help_top = lines > rows ? lines - rows : 0;
+    static struct items items; /* too large for a stack frame */
+    collect(&items, a);
+    bool is_wide = c->cols >= TWO_COLUMNS;
+    size_t rows = c->rows > 2 ? (size_t)c->rows - 2 : 1, room = is_wide ? rows * 2 : rows;
+    int width = is_wide ? (c->cols - 5) / 2 : c->cols - 2;
+    if (a->help_top + room > items.count)
+        a->help_top = items.count > room ? items.count - room : 0;
+    size_t split = is_wide && items.count <= room ? split_at(&items, rows) : rows;
     canvas_clear(c);
-    canvas_heading(c, 0, 1, c->cols - 2, place_title(place));
-    int row = 2;
-    for (size_t i = 0; (k = keys_at(place, i)); i++) {
-        if (!k->help || at++ < a->help_top || row >= c->rows - 1)
-            continue;
-        canvas_put_right(c, row, 1, 11, INK_ACCENT | STYLE_BOLD, k->label);
-        canvas_put(c, row++, 14, c->cols - 15, INK_PLAIN, k->help);
+    for (size_t i = 0; i < room && a->help_top + i < items.count; i++) {
+        bool second = i >= split;
+        draw_item(c, (int)(second ? i - split : i), second ? width + 4 : 1, width, &items.list[a->help_top + i]);
     }
-    if (legend_count(place) && (at += 2) > a->help_top && row + 1 < c->rows - 1) {
-        canvas_put(c, row + 1, 1, c->cols - 2, INK_ACCENT | STYLE_BOLD, "Signs");
-        row += 2;
-    }
-    for (size_t i = 0; i < legend_count(place); i++) {
-        if (at++ < a->help_top || row >= c->rows - 1)
-            continue;
-        const char *sign = legend[i].sign;
-        char text[32];
-        const char *rest = sign;
-        if (strncmp(sign, "x ", 2) == 0 || strcmp(sign, "a > b") == 0) {
-            bool is_arrow = sign[0] == 'a';
-            strcpy(text, is_arrow ? "a " : "");
-            strcat(text, is_arrow ? glyphs()->arrow : glyphs()->cross);
-            strcat(text, is_arrow ? " b" : sign + 1);
-            rest = text;
-        }
-        canvas_put_right(c, row, 1, 11, INK_PLAIN, rest);
-        canvas_put(c, row++, 14, c->cols - 15, INK_DIM, legend[i].meaning);
-    }
-    canvas_put(c, c->rows - 1, 1, c->cols - 2, INK_DIM, a->help_top + rows < lines ? "PgDn more   Esc back" : "Esc back");
+    canvas_put(c, c->rows - 1, 1, c->cols - 2, INK_DIM, a->help_top + room < items.count ? "PgDn more   Esc back" : "Esc back");
 }

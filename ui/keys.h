@@ -25,6 +25,8 @@ enum {
     KEY_CODE_DELETE,
     KEY_CODE_BACK_TAB,
     KEY_CODE_RESIZE,
+    KEY_CODE_SIGNS_ARE_WIDE, /* no key: the terminal's answer, see screen.h */
+    KEY_CODE_NOTHING,        /* a key nobody knows */
 };
 #define KEY_CTRL(letter) ((letter) & 0x1f)
 

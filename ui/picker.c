@@ -241,25 +241,52 @@ static void join_words(char *const *words, char *out, size_t size)
         used += (size_t)snprintf(out + used, size - used, "%s%s", used ? " " : "", *words);
 }
 
+/* Columns of a model's row, from its left edge; what does not fit is left out. */
+struct model_places {
+    int name, in, out, context, thinking, providers; /* widths; 0: not shown */
+};
+
+static struct model_places model_places(int width)
+{
+    struct model_places m = {.name = 26, .in = 7, .out = 8, .context = 8};
+    if (width >= 26 + 23 + 10)
+        m.thinking = 10;
+    if (width >= 26 + 23 + 10 + 26)
+        m.providers = width - 26 - 23 - 10;
+    if (width < 26 + 23)
+        m.name = width - 23;
+    return m;
+}
+
 static void draw_model(struct canvas *c, int row, int col, int width, const struct picker *p, const struct model *m)
 {
     char in[TEXT_SHORT_MAX], out[TEXT_SHORT_MAX], context[TEXT_SHORT_MAX], names[128];
     const struct price *price = model_price_on(m, p->day);
+    struct model_places at = model_places(width);
     price_word(in, price ? price->in : -1);
     price_word(out, price ? price->out : -1);
     text_count(context, m->context_tokens);
     if (m->context_tokens > 0 && m->context_tokens % 1000000 == 0)
         snprintf(context, sizeof(context), "%lldM", (long long)(m->context_tokens / 1000000));
     join_words(m->providers, names, sizeof(names));
-    int name = width < 64 ? width - 22 : 27;
-    canvas_put_right(c, row, col + name, 7, INK_PLAIN, in);
-    canvas_put(c, row, col + name + 8, 1, INK_DIM, "/");
-    canvas_put_right(c, row, col + name + 9, 6, INK_PLAIN, out);
-    canvas_put_right(c, row, col + name + 16, 5, INK_PLAIN, context);
-    if (width < 64)
-        return;
-    canvas_put(c, row, col + name + 23, 8, INK_DIM, thinking_word(m->thinking));
-    canvas_put(c, row, col + name + 33, width - name - 33, INK_DIM, names);
+    col += at.name;
+    canvas_put_right(c, row, col, at.in, INK_PLAIN, in);
+    canvas_put_right(c, row, col += at.in, at.out, INK_PLAIN, out);
+    canvas_put_right(c, row, col += at.out, at.context, INK_PLAIN, context);
+    canvas_put(c, row, col += at.context + 2, at.thinking - 2, INK_DIM, thinking_word(m->thinking));
+    canvas_put(c, row, col + at.thinking, at.providers - 2, INK_DIM, names);
+}
+
+static void draw_model_head(struct canvas *c, int row, int col, int width)
+{
+    struct model_places at = model_places(width);
+    canvas_put(c, row, col, at.name, INK_DIM, "MODEL");
+    col += at.name;
+    canvas_put_right(c, row, col, at.in, INK_DIM, "$/M IN");
+    canvas_put_right(c, row, col += at.in, at.out, INK_DIM, "OUT");
+    canvas_put_right(c, row, col += at.out, at.context, INK_DIM, "CONTEXT");
+    canvas_put(c, row, col += at.context + 2, at.thinking - 2, INK_DIM, "THINKING");
+    canvas_put(c, row, col + at.thinking, at.providers - 2, INK_DIM, "PROVIDERS");
 }
 
 static void draw_item(struct canvas *c, int row, int col, int width, const struct picker *p, size_t i, const struct in_force *now)
@@ -268,7 +295,7 @@ static void draw_item(struct canvas *c, int row, int col, int width, const struc
     const char *current = p->what == ROUTE_MODEL ? now->model : now->provider;
     bool is_current = current ? strcmp(current, item->value) == 0 : !item->value[0];
     const char *text = item->value[0] ? item->value : p->what == ROUTE_MODEL ? "as Claude Code asks" : "automatic: Respan chooses";
-    int name = p->what == ROUTE_PROVIDER || !item->model ? width - 2 : width < 64 ? width - 24 : 26;
+    int name = item->model ? model_places(width - 2).name : width - 2;
     canvas_put(c, row, col, 1, INK_GOOD, is_current ? glyphs()->check : " ");
     int used = canvas_put(c, row, col + 2, name, item->is_recent ? STYLE_BOLD : INK_PLAIN, text);
     if (item->model)
@@ -351,19 +378,20 @@ void picker_draw(struct canvas *c, const struct picker *p, const struct route_se
     switches_in_force(routes, picker_scope(p), &now);
     int cols = c->cols < 102 ? c->cols - 4 : 98;
     int rows = c->rows - 4 < 22 ? c->rows - 4 : 22;
-    int list = rows - 6;
+    int head = p->what == ROUTE_MODEL ? 1 : 0, list = rows - 6 - head;
     int row = (c->rows - rows) / 2, col = (c->cols - cols) / 2, inner = cols - 6;
-    for (int i = 0; i < rows; i++) /* room around, so that the box stands apart */
-        canvas_fill(c, row + i, col - 1, cols + 2, INK_PLAIN, " ");
+    int margin = col > 4 ? 1 : col; /* room around; a sliver of the view behind only disturbs */
+    for (int i = 0; i < rows; i++)
+        canvas_fill(c, row + i, col - margin, cols + 2 * margin, INK_PLAIN, " ");
     canvas_box(c, row, col, rows, cols, p->what == ROUTE_MODEL ? "Switch model" : "Pin provider");
     draw_scopes(c, row + 1, col + 3, inner, p);
     canvas_put(c, row + 2, col + 3, 1, INK_ACCENT | STYLE_BOLD, ">");
     field_draw(c, row + 2, col + 5, inner - 2, &p->field);
-    if (p->what == ROUTE_MODEL && cols >= 70 && p->field.len == 0)
-        canvas_put_right(c, row + 2, col + 5, inner - 2, INK_DIM, "$ a million in / out, context, thinking, providers");
+    if (head)
+        draw_model_head(c, row + 3, col + 5, inner - 2);
     size_t from = p->cursor >= (size_t)list ? p->cursor - (size_t)list + 1 : 0;
     for (size_t i = from; i < p->count && i < from + (size_t)list; i++)
-        draw_item(c, row + 3 + (int)(i - from), col + 3, inner, p, i, &now);
+        draw_item(c, row + 3 + head + (int)(i - from), col + 3, inner, p, i, &now);
     draw_price(c, row + rows - 3, col + 3, inner, p);
     draw_keys(c, row + rows - 2, col + 3, inner);
 }

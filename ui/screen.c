@@ -57,7 +57,36 @@ static void make_inks(struct screen *s)
     }
 }
 
-struct screen *screen_open(bool color, struct err *e)
+static void write_all(const char *bytes, size_t len)
+{
+    while (len > 0) {
+        ssize_t n = write(STDOUT_FILENO, bytes, len);
+        if (n < 0 && errno != EINTR)
+            return;
+        bytes += n > 0 ? n : 0;
+        len -= n > 0 ? (size_t)n : 0;
+    }
+}
+
+/* Whether a block is one or two columns wide is the terminal's own setting
+ * (xterm -cjk_width, iTerm2, and others), which no terminfo tells.  So draw one in
+ * the corner and ask where the cursor went.  The two possible answers are
+ * declared as keys: nothing waits for them, and one that comes late over a slow
+ * line does no harm.  (CSI 1;2R is also Shift-F3, which means nothing here.) */
+#define KEY_SIGN_IS_NARROW (KEY_MAX + 1)
+#define KEY_SIGN_IS_WIDE   (KEY_MAX + 2)
+
+static void ask_sign_width(void)
+{
+    static const char question[] = "\033[1;1H\xe2\x96\x88\033[6n\033[1;1H\033[K";
+    if (define_key("\033[1;2R", KEY_SIGN_IS_NARROW) != OK || define_key("\033[1;3R", KEY_SIGN_IS_WIDE) != OK)
+        return;
+    refresh(); /* the alternate screen first */
+    write_all(question, sizeof(question) - 1);
+    clear();
+}
+
+struct screen *screen_open(bool color, bool ask_width, struct err *e)
 {
     struct screen *s = NULL;
     set_escdelay(25); /* ms: a lone Esc must not feel slow, and keys over ssh stay whole */
@@ -79,6 +108,8 @@ struct screen *screen_open(bool color, struct err *e)
         use_default_colors();
     }
     make_inks(s);
+    if (ask_width)
+        ask_sign_width();
     return s;
 }
 
@@ -154,13 +185,7 @@ void screen_copy(struct screen *s, const char *text)
     (void)s;
     char *code = encode_base64(text, strlen(text));
     char *all = xasprintf("\033]52;c;%s\a", code);
-    size_t len = strlen(all), at = 0;
-    while (at < len) {
-        ssize_t n = write(STDOUT_FILENO, all + at, len - at);
-        if (n < 0 && errno != EINTR)
-            break;
-        at += n > 0 ? (size_t)n : 0;
-    }
+    write_all(all, strlen(all));
     free(all);
     free(code);
 }
@@ -196,8 +221,10 @@ static int special_key(wint_t key)
         return KEY_CODE_ENTER;
     case KEY_RESIZE:
         return KEY_CODE_RESIZE;
+    case KEY_SIGN_IS_WIDE:
+        return KEY_CODE_SIGNS_ARE_WIDE;
     default:
-        return KEY_CODE_RESIZE; /* means nothing: no binding has it */
+        return KEY_CODE_NOTHING;
     }
 }
 
@@ -214,7 +241,7 @@ int screen_key(struct screen *s)
         return KEY_CODE_ENTER;
     if (key == 127 || key == 8)
         return KEY_CODE_BACKSPACE;
-    return key > 0 ? (int)key : KEY_CODE_RESIZE;
+    return key > 0 ? (int)key : KEY_CODE_NOTHING;
 }
 
 int screen_wait(struct screen *s, int timeout_ms)

@@ -11,7 +11,9 @@
 
 struct screen;
 
-struct screen *screen_open(bool color, struct err *e);
+/* ask_width: find out whether ambiguous signs are two columns wide here; the
+ * answer comes as a key, KEY_CODE_SIGNS_ARE_WIDE, or not at all. */
+struct screen *screen_open(bool color, bool ask_width, struct err *e);
 /* Gives the terminal back as it was. */
 void screen_close(struct screen *s);
 void screen_size(int *rows, int *cols);

@@ -117,4 +117,4 @@ def test_every_size_on_the_way(open_dashboard, log):
             screen.wait_text(r"(?m)^ spantop .*\n(.*\n)*.*Q leave")
         elif columns >= 20:
             screen.wait(lambda text: "spantop" not in text and "live" in text, 10, "one line")
-    screen.see_screen("live-120x36", READY)
+    screen.see_screen("live-120x36", r"Providers")

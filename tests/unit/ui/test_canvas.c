@@ -139,6 +139,14 @@ static void test_ascii_holds_ascii_alone(void **state)
     assert_string_equal(row_text(1), "abc~");
 }
 
+static void test_where_ambiguous_signs_are_wide_only_sure_ones_stay(void **state)
+{
+    (void)state;
+    glyph_use_ascii_and_wide();
+    assert_int_equal(canvas_put(&c, 0, 0, 12, INK_PLAIN, "é→設計a"), 7);
+    assert_string_equal(row_text(0), "??設計a");
+}
+
 static void test_outside_is_cut_off(void **state)
 {
     (void)state;
@@ -164,6 +172,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_what_terminals_disagree_about_is_not_drawn, open_canvas, close_canvas),
         cmocka_unit_test_setup_teardown(test_combining_marks_stay_with_their_letter, open_canvas, close_canvas),
         cmocka_unit_test_setup_teardown(test_ascii_holds_ascii_alone, open_canvas, close_canvas),
+        cmocka_unit_test_setup_teardown(test_where_ambiguous_signs_are_wide_only_sure_ones_stay, open_canvas, close_canvas),
         cmocka_unit_test_setup_teardown(test_outside_is_cut_off, open_canvas, close_canvas),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

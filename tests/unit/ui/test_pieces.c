@@ -46,7 +46,7 @@ static void test_bar_in_ascii(void **state)
     buf_init(&out);
     bar_draw(&c, 0, 0, 10, INK_GOOD, 42, 100);
     canvas_row_text(&c, 0, &out);
-    assert_string_equal(out.data, "#### .....");
+    assert_string_equal(out.data, "####......");
     buf_done(&out);
     canvas_done(&c);
     glyph_use_ascii(false);

@@ -167,7 +167,7 @@ void text_count(char out[TEXT_SHORT_MAX], int64_t n)
 
 void text_ms(char out[TEXT_SHORT_MAX], int64_t ms)
 {
-    int64_t s = ms / 1000;
+    int64_t s = ms < 59500 ? ms / 1000 : (ms - 500) / 1000 + 1; /* rounded: 59.7 s are a minute */
     if (ms < 0)
         unknown(out);
     else if (ms < 9950)

@@ -364,7 +364,6 @@ void queue_release(struct queue *q, size_t bytes, int64_t calls_written)
     pthread_mutex_lock(&q->lock);
     q->bytes -= bytes;
     q->stats.written_calls += calls_written;
-    q->stats.error[0] = '\0';
     pthread_mutex_unlock(&q->lock);
 }
 

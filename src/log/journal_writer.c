@@ -28,6 +28,7 @@
 #define SPACING_US    ((int64_t)80000) /* after the last commit */
 #define BUSY_MS       100              /* another program's write; then the batch is tried again */
 #define RETRY_US      ((int64_t)200000)
+#define FILE_CHECK_US ((int64_t)1000000)
 #define LAST_TRIES_US ((int64_t)3000000) /* at the end, before what cannot be written is given up */
 
 struct writer {
@@ -46,6 +47,8 @@ struct writer {
     int64_t first_at_us; /* 0: the batch is empty */
     int64_t last_commit_us;
     int64_t failing_since_us; /* 0: all is well */
+    int64_t file_check_us;    /* when to look next whether the log is still where it was */
+    bool is_replaced;
 };
 
 /* ---- Opening ------------------------------------------------------------------ */
@@ -105,6 +108,7 @@ struct writer *writer_open(const struct journal_options *o, struct queue *q, str
         goto fail;
     }
     sqlite3_busy_timeout(w->sq, BUSY_MS);
+    w->file_check_us = clock_mono_us() + FILE_CHECK_US;
     return w;
 fail:
     writer_free(w);
@@ -166,8 +170,11 @@ static void settle(struct writer *w)
         w->wants_ids = false;
     }
     queue_release(w->queue, bytes, ended);
-    if (w->failing_since_us)
+    if (w->failing_since_us) {
         diag_line("the log %s is written again", db_path(w->db));
+        queue_set_error(w->queue, "");
+        w->is_replaced = false; /* said again if it is so */
+    }
     w->failing_since_us = 0;
     w->first_at_us = 0;
 }
@@ -276,7 +283,32 @@ static int64_t wait_until_us(const struct writer *w)
     if (w->ops && !w->failing_since_us)
         return 1;
     int64_t due = commit_due_us(w);
-    return due != 0 ? due : batch_retention_due_us(w->batch);
+    int64_t idle = batch_retention_due_us(w->batch);
+    if (w->file_check_us < idle)
+        idle = w->file_check_us;
+    return due != 0 ? due : idle;
+}
+
+/* A log moved or replaced under a running gateway is still written, but nobody
+ * else sees it, and switches made in the new one vanish silently: say so. */
+static void check_file(struct writer *w)
+{
+    struct err e;
+    if (clock_mono_us() < w->file_check_us)
+        return;
+    w->file_check_us = clock_mono_us() + FILE_CHECK_US;
+    bool is_replaced = db_is_replaced(w->db);
+    if (is_replaced == w->is_replaced || w->failing_since_us)
+        return;
+    w->is_replaced = is_replaced;
+    e.text[0] = '\0';
+    if (is_replaced)
+        err_set(&e,
+                "the log %s was moved, deleted or replaced under the gateway; put it back, or stop the gateway and "
+                "start it again",
+                db_path(w->db));
+    queue_set_error(w->queue, e.text);
+    diag_line("%s", is_replaced ? e.text : "the log is back where it was");
 }
 
 /* Between two batches only: see retention.h. */
@@ -305,6 +337,7 @@ static bool work(struct writer *w, int64_t *stopping_since_us)
     w->wants_ids = t.wants_ids;
     take_ops(w);
     commit_if_due(w, t.is_stopping);
+    check_file(w);
     free(w->progress.progress);
     w->progress = (struct queue_take){0};
     if (!t.is_stopping) {

@@ -383,6 +383,12 @@ static void test_kill_loses_nothing_that_was_promised(void **state)
     (void)state;
     for (int round = 0; round < 5; round++) {
         int64_t newest = run_and_kill();
+        struct err e = {""};
+        struct db *early = db_open(path, DB_READ, &e); /* a reader may come before the next gateway */
+        if (!early)
+            fail_msg("%s", e.text);
+        assert_true(ask(early, "SELECT count(*) FROM calls") >= 23 * (round + 1));
+        db_close(early);
         struct journal *j = open_journal();
         int64_t next = journal_next_id(j);
         assert_true(next > newest);
@@ -440,6 +446,30 @@ static void test_calls_wait_while_another_program_locks_the_log(void **state)
     assert_int_equal(stats.dropped_rows + stats.dropped_bodies, 0);
     journal_close(j);
     db_close(db);
+}
+
+static void test_a_log_moved_away_is_told_within_a_second_or_so(void **state)
+{
+    (void)state;
+    char moved[160];
+    struct journal_stats stats;
+    struct journal *j = open_journal();
+    snprintf(moved, sizeof moved, "%s.moved", path);
+    assert_int_equal(rename(path, moved), 0);
+    int64_t until = clock_mono_us() + LIMIT_US;
+    do {
+        usleep(5000);
+        journal_stats(j, &stats);
+    } while (!stats.error[0] && clock_mono_us() < until);
+    assert_non_null(strstr(stats.error, "moved, deleted or replaced"));
+    assert_int_equal(rename(moved, path), 0);
+    until = clock_mono_us() + LIMIT_US;
+    do {
+        usleep(5000);
+        journal_stats(j, &stats);
+    } while (stats.error[0] && clock_mono_us() < until);
+    assert_string_equal(stats.error, "");
+    journal_close(j);
 }
 
 static void test_bodies_are_dropped_before_rows(void **state)
@@ -575,6 +605,7 @@ int main(void)
         WITH_DIR(test_ids_go_on_beyond_a_block),
         WITH_DIR(test_kill_loses_nothing_that_was_promised),
         WITH_DIR(test_calls_wait_while_another_program_locks_the_log),
+        WITH_DIR(test_a_log_moved_away_is_told_within_a_second_or_so),
         WITH_DIR(test_bodies_are_dropped_before_rows),
         WITH_DIR(test_rows_are_dropped_whole_and_counted),
         WITH_DIR(test_writing_resumes_when_the_disk_takes_it_again),

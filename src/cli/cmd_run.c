@@ -218,7 +218,7 @@ static int sum_up(const char *log_path, const struct started *g, const struct be
     text_count(out, sum.tokens_out);
     text_usd(cost, sum.cost_microusd);
     if (sum.calls == 0)
-        snprintf(line, size, "no call came through the gateway");
+        snprintf(line, size, "no call came through the gateway (spantop doctor tells why)");
     else
         snprintf(line, size, "%lld call%s%s, %s tokens in, %s out, %s", (long long)sum.calls, sum.calls == 1 ? "" : "s",
                  sessions, in, out, cost);

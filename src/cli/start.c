@@ -120,8 +120,8 @@ static void lay_out_environment(struct launch *l, bool is_demo)
     }
 }
 
-/* The program file may have been replaced by a rebuild: then the running one. */
-static char *own_program(const char *argv0)
+/* The file may have been replaced by a rebuild: then the running one. */
+char *own_program(const char *argv0)
 {
     char path[4096];
     ssize_t n = readlink("/proc/self/exe", path, sizeof path - 1);

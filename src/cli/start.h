@@ -49,4 +49,7 @@ NODISCARD int gateway_stop(const char *log_path, const struct peer *p, bool now,
  * 0 it has, 1 no gateway runs, -1 it has not within a second. */
 NODISCARD int gateway_await_routes(const char *log_path, int64_t version, struct err *e);
 
+/* The file of this program, to exec it again.  Caller frees. */
+char *own_program(const char *argv0);
+
 #endif

@@ -36,7 +36,7 @@ static bool read_number(const cJSON *v, double *n)
     return *n >= -FIGURE_MAX && *n <= FIGURE_MAX;
 }
 
-static int64_t read_tokens(const cJSON *row, const char *key)
+static int64_t read_count(const cJSON *row, const char *key)
 {
     double n;
     return read_number(tree_member(row, key), &n) && n >= 0 ? (int64_t)n : -1;
@@ -85,11 +85,13 @@ int logrow_parse(const char *json, size_t len, struct logrow *row, struct err *e
     copy_text(row->model, sizeof row->model, tree_member(root, "model"));
     copy_text(row->provider, sizeof row->provider, tree_member(root, "provider_id"));
     copy_text(row->error_message, sizeof row->error_message, tree_member(root, "error_message"));
+    copy_text(row->timestamp, sizeof row->timestamp, tree_member(root, "timestamp"));
+    row->status_code = read_count(root, "status_code");
     row->cost_microusd = read_cost(root);
-    row->tokens_prompt = read_tokens(root, "prompt_tokens");
-    row->tokens_completion = read_tokens(root, "completion_tokens");
-    row->tokens_cache_read = read_tokens(root, "prompt_cache_hit_tokens");
-    row->tokens_cache_write = read_tokens(root, "prompt_cache_creation_tokens");
+    row->tokens_prompt = read_count(root, "prompt_tokens");
+    row->tokens_completion = read_count(root, "completion_tokens");
+    row->tokens_cache_read = read_count(root, "prompt_cache_hit_tokens");
+    row->tokens_cache_write = read_count(root, "prompt_cache_creation_tokens");
     row->cache_hit = cJSON_IsBool(hit) ? cJSON_IsTrue(hit) : -1;
     row->credits_left_microusd = read_credits(root);
     cJSON_Delete(root);

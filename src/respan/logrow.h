@@ -20,6 +20,8 @@ struct logrow {
     int cache_hit;         /* 1, 0, -1 unknown */
     int64_t credits_left_microusd; /* INT64_MIN unknown */
     char error_message[256];
+    char timestamp[40];    /* as Respan writes it, ISO 8601 */
+    int64_t status_code;   /* -1 unknown */
 };
 
 NODISCARD int logrow_parse(const char *json, size_t len, struct logrow *row, struct err *e);

@@ -2,15 +2,19 @@
 
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/mem.h"
 #include "ui/glyph.h"
 
-#define NOTICE_US (6 * 1000 * 1000)
-#define SECOND_US (1000 * 1000)
-#define COLS_MIN  60 /* below that, or below ROWS_MIN, everything is one line */
-#define ROWS_MIN  8
+#define NOTICE_US        (6 * 1000 * 1000)
+#define SECOND_US        (1000 * 1000)
+#define FEED_COST_FACTOR 20                 /* following may take a twentieth of the time */
+#define COPY_MAX         ((size_t)64 << 10) /* what terminals take by OSC 52 */
+#define COLS_MIN         60                 /* below that, or below ROWS_MIN, everything is one line */
+#define ROWS_MIN         8
 
 void app_init(struct app *a, const struct dashboard_options *o, struct db *db)
 {
@@ -38,6 +42,7 @@ void app_done(struct app *a)
     session_page_done(&a->sessions);
     group_page_done(&a->groups);
     call_page_done(&a->breaks);
+    free(a->copy_text);
 }
 
 void app_notice(struct app *a, unsigned ink, const char *fmt, ...)
@@ -64,9 +69,23 @@ bool app_is_moving(const struct app *a)
 
 /* ---- Time ---------------------------------------------------------------- */
 
-bool app_tick(struct app *a)
+/* New calls into the list; a costly filter is asked less often. */
+static bool refresh_feed(struct app *a, int64_t now)
 {
     struct err e = {""};
+    if (!a->is_feed_stale || now < a->feed_due_us)
+        return false;
+    bool is_part = a->feed.filter || a->feed.session_id;
+    if (feed_refresh(&a->feed, a->db, &e) < 0 || (is_part && filter_count(a, &e) < 0))
+        a->data.problem = e;
+    int64_t end = clock_mono_us();
+    a->is_feed_stale = false;
+    a->feed_due_us = end + (end - now) * FEED_COST_FACTOR;
+    return true;
+}
+
+bool app_tick(struct app *a)
+{
     bool was_watching = a->switch_deadline_us != 0;
     bool changed = db_changed(a->db);
     int64_t now = clock_mono_us();
@@ -77,11 +96,10 @@ bool app_tick(struct app *a)
     }
     bool is_fresh = snapshot_refresh(&a->data, a->db, changed);
     if (changed) {
-        if (feed_refresh(&a->feed, a->db, &e) < 0)
-            a->data.problem = e;
         inspect_refresh(&a->inspect, a->db);
-        a->is_view_stale = true;
+        a->is_view_stale = a->is_feed_stale = true;
     }
+    is_fresh |= refresh_feed(a, now);
     if (a->is_view_stale && now >= a->view_due_us) {
         lists_load(a);
         is_fresh = true;
@@ -154,7 +172,8 @@ static void find_error(struct app *a, bool below)
     int rc = feed_next_error(&a->feed, a->db, below, &e);
     say_if_failed(a, rc, &e);
     if (rc == 1)
-        app_notice(a, INK_DIM, a->feed.selected_id ? "No %s error." : "No error in the log.", below ? "further" : "earlier");
+        app_notice(a, INK_DIM, a->feed.selected_id ? "No %s error." : "No error in the log.",
+                   below ? "further" : "earlier");
 }
 
 static void toggle_follow(struct app *a)
@@ -181,23 +200,38 @@ static void restart(struct app *a)
     }
 }
 
+static const char *or_dash(const char *text)
+{
+    return text ? text : "-";
+}
+
+static void copy_tab(struct app *a)
+{
+    a->copy_text = xmalloc(COPY_MAX);
+    bool is_whole = inspect_copy(&a->inspect, a->copy_text, COPY_MAX);
+    app_notice(a, INK_GOOD, is_whole ? "Copied this tab." : "Copied the first 64 KB of this tab.");
+}
+
 static void copy(struct app *a)
 {
     const struct call *call = feed_selected(&a->feed);
     const struct session *s = a->view == VIEW_SESSIONS ? lists_selected_session(a) : NULL;
-    if (a->inspect.is_open)
-        inspect_copy(&a->inspect, a->copy_text, sizeof(a->copy_text));
-    else if (s)
-        snprintf(a->copy_text, sizeof(a->copy_text), "%s", s->session_id);
-    else if (call)
-        snprintf(a->copy_text, sizeof(a->copy_text), "%lld %s %s %s %s", (long long)call->id, call->request_id ? call->request_id : "-",
-                 call->session_id ? call->session_id : "-", call->model_sent ? call->model_sent : call->model_asked ? call->model_asked : "-",
-                 call->error_message ? call->error_message : "");
-    else {
+    free(a->copy_text);
+    a->copy_text = NULL;
+    if (a->inspect.is_open) {
+        copy_tab(a);
+    } else if (s) {
+        a->copy_text = xstrdup(s->session_id);
+        app_notice(a, INK_GOOD, "Copied the session id.");
+    } else if (call && a->view != VIEW_SESSIONS) {
+        a->copy_text =
+            xasprintf("%lld %s %s %s %s", (long long)call->id, or_dash(call->request_id), or_dash(call->session_id),
+                      or_dash(call->model_sent ? call->model_sent : call->model_asked),
+                      call->error_message ? call->error_message : "");
+        app_notice(a, INK_GOOD, "Copied the call's ids.");
+    } else {
         app_notice(a, INK_DIM, "Select a row first; y copies it.");
-        return;
     }
-    app_notice(a, INK_GOOD, a->inspect.is_open ? "Copied this tab." : s ? "Copied the session id." : "Copied the call's ids.");
 }
 
 static int move_by(enum action action, size_t rows)
@@ -376,8 +410,8 @@ void app_key(struct app *a, int key)
 
 static void draw_view(struct app *a, struct canvas *c, int top, int bottom)
 {
-    static void (*const views[VIEW_COUNT_])(struct canvas *, struct app *, int, int) = {live_draw, calls_draw, sessions_draw, cache_draw,
-                                                                                        spend_draw};
+    static void (*const views[VIEW_COUNT_])(struct canvas *, struct app *, int,
+                                            int) = {live_draw, calls_draw, sessions_draw, cache_draw, spend_draw};
     if (a->inspect.is_open)
         inspect_draw(c, &a->inspect, a->db, top, bottom, a->data.now_ms);
     else

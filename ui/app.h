@@ -49,19 +49,21 @@ struct app {
 
     struct session_page sessions; /* Sessions view */
     struct list_state session_list;
-    struct group_page groups;     /* Spend and Cache views */
-    struct call_page breaks;      /* Cache view */
+    struct group_page groups; /* Spend and Cache views */
+    struct call_page breaks;  /* Cache view */
     struct totals period_totals;
     struct list_state group_list;
     enum group_by group_by;
     int period; /* index: today, 7 days, 30 days */
     int64_t view_due_us;
     bool is_view_stale;
+    int64_t feed_due_us; /* not before: a filter over a large log takes its time */
+    bool is_feed_stale;
 
     char notice[ERR_TEXT_MAX];
     unsigned notice_ink;
     int64_t notice_until_us;
-    char copy_text[8192]; /* to be sent to the terminal's clipboard; "" none */
+    char *copy_text; /* to be sent to the terminal's clipboard; NULL none; owned */
 
     /* A switch written but not yet seen by the gateway. */
     int64_t switch_version, switch_deadline_us;
@@ -109,6 +111,8 @@ void filter_open(struct app *a);
 void filter_key(struct app *a, int key);
 void filter_invert(struct app *a);
 void filter_clear(struct app *a);
+/* How many calls match what is in force, into filter_count. */
+NODISCARD int filter_count(struct app *a, struct err *e);
 void sorter_key(struct app *a, int key);
 void switch_open(struct app *a, enum route_setting what);
 void switch_key(struct app *a, int key);

@@ -4,6 +4,15 @@
 
 #include "ui/app.h"
 
+int filter_count(struct app *a, struct err *e)
+{
+    struct call_query q = {.filter = a->feed.filter, .session_id = a->feed.session_id, .limit = 1};
+    if (reader_count(a->db, &q, &a->filter_count, e) == 0)
+        return 0;
+    a->filter_count = -1;
+    return -1;
+}
+
 static int apply(struct app *a, const char *text, struct err *e)
 {
     struct filter *f = filter_parse(text, e);
@@ -15,9 +24,7 @@ static int apply(struct app *a, const char *text, struct err *e)
     snprintf(a->filter_text, sizeof(a->filter_text), "%s", text);
     if (feed_follow(&a->feed, a->db, e) < 0)
         return -1;
-    struct call_query q = {.filter = a->feed.filter, .session_id = a->feed.session_id, .limit = 1};
-    a->filter_count = -1;
-    return reader_count(a->db, &q, &a->filter_count, e);
+    return filter_count(a, e);
 }
 
 void filter_open(struct app *a)

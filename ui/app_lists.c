@@ -139,8 +139,7 @@ static void open_session(struct app *a)
         return;
     feed_set_session(&a->feed, s->session_id);
     a->view = VIEW_CALLS;
-    struct call_query q = {.filter = a->feed.filter, .session_id = a->feed.session_id, .limit = 1};
-    if (feed_follow(&a->feed, a->db, &e) < 0 || reader_count(a->db, &q, &a->filter_count, &e) < 0)
+    if (feed_follow(&a->feed, a->db, &e) < 0 || filter_count(a, &e) < 0)
         app_notice(a, INK_BAD, "%s", e.text);
 }
 
@@ -166,7 +165,9 @@ static bool unselect(struct app *a)
 /* true when the action meant something here. */
 bool lists_act(struct app *a, enum action action)
 {
-    size_t count = a->view == VIEW_SESSIONS ? a->sessions.count : a->view == VIEW_CACHE ? a->breaks.count : a->groups.count;
+    size_t count = a->view == VIEW_SESSIONS ? a->sessions.count
+                   : a->view == VIEW_CACHE  ? a->breaks.count
+                                            : a->groups.count;
     switch (action) {
     case ACTION_UP:
     case ACTION_DOWN:

@@ -70,7 +70,8 @@ void switch_check(struct app *a)
     struct peer_health h;
     memset(&h, 0, sizeof(h));
     bool is_late = clock_mono_us() >= a->switch_deadline_us;
-    if (a->data.is_gateway_up && peer_ask_health(a->data.peer.address, ASK_TIMEOUT_MS, &h, &e) == 0 && h.routes_version >= a->switch_version) {
+    if (a->data.is_gateway_up && peer_ask_health(a->data.peer.address, ASK_TIMEOUT_MS, &h, &e) == 0 &&
+        h.routes_version >= a->switch_version) {
         a->switch_deadline_us = 0;
         return;
     }
@@ -89,9 +90,11 @@ static void say_switched(struct app *a, const char *value)
     const char *scope = p->scopes[p->scope].label;
     bool is_model = p->what == ROUTE_MODEL;
     if (value[0])
-        app_notice(a, INK_GOOD, "%s %s for %s, from the next call.  u takes it back.", is_model ? "Model" : "Provider", value, scope);
+        app_notice(a, INK_GOOD, "%s %s for %s, from the next call.  u takes it back.", is_model ? "Model" : "Provider",
+                   value, scope);
     else
-        app_notice(a, INK_GOOD, "%s for %s, from the next call.  u takes it back.", is_model ? "Model as Claude Code asks" : "Provider automatic", scope);
+        app_notice(a, INK_GOOD, "%s for %s, from the next call.  u takes it back.",
+                   is_model ? "Model as Claude Code asks" : "Provider automatic", scope);
 }
 
 static void choose(struct app *a)

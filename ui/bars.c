@@ -53,6 +53,9 @@ void spark_draw(struct canvas *c, int row, int col, unsigned style, const int64_
     for (size_t i = 0; i < count; i++) {
         int level = spark_level(values[i], max);
         /* An empty stretch keeps a faint base line, so that the chart has a length. */
-        canvas_fill(c, row, col + (int)i, 1, level ? style : INK_DIM, level ? glyphs()->spark[level] : glyph_is_ascii() ? "_" : "▁");
+        canvas_fill(c, row, col + (int)i, 1, level ? style : INK_DIM,
+                    level              ? glyphs()->spark[level]
+                    : glyph_is_ascii() ? "_"
+                                       : "▁");
     }
 }

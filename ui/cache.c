@@ -22,7 +22,8 @@ static int percent_of(const struct totals *t)
     return all > 0 ? (int)((double)t->tokens_cache_read * 100 / (double)all + 0.5) : -1;
 }
 
-static void draw_share(struct canvas *c, int row, int col, int width, const char *name, unsigned ink, const struct totals *t)
+static void draw_share(struct canvas *c, int row, int col, int width, const char *name, unsigned ink,
+                       const struct totals *t)
 {
     char read[TEXT_SHORT_MAX], written[TEXT_SHORT_MAX], plain[TEXT_SHORT_MAX];
     int label = width >= 90 ? 26 : 18;
@@ -80,7 +81,11 @@ void cache_draw(struct canvas *c, struct app *a, int top, int bottom)
     draw_share(c, top++, 2, width, lists_period_name(a), STYLE_BOLD, &a->period_totals);
     for (size_t i = 0; i < a->groups.count && i < SESSION_ROWS && top + 4 < bottom; i++) {
         const struct group_row *r = &a->groups.rows[i];
-        draw_share(c, top++, 2, width, r->label && r->label[0] ? r->label : r->key ? r->key : "no session", INK_PLAIN, &r->totals);
+        draw_share(c, top++, 2, width,
+                   r->label && r->label[0] ? r->label
+                   : r->key                ? r->key
+                                           : "no session",
+                   INK_PLAIN, &r->totals);
     }
     top++;
     canvas_heading(c, top++, 1, c->cols - 2, "Breaks, newest first");

@@ -70,14 +70,16 @@ static uint32_t decode(const char *s, size_t len)
     case 3:
         return (uint32_t)(u[0] & 0x0f) << 12 | (uint32_t)(u[1] & 0x3f) << 6 | (u[2] & 0x3f);
     default:
-        return (uint32_t)(u[0] & 0x07) << 18 | (uint32_t)(u[1] & 0x3f) << 12 | (uint32_t)(u[2] & 0x3f) << 6 | (u[3] & 0x3f);
+        return (uint32_t)(u[0] & 0x07) << 18 | (uint32_t)(u[1] & 0x3f) << 12 | (uint32_t)(u[2] & 0x3f) << 6 |
+               (u[3] & 0x3f);
     }
 }
 
 static bool is_left_out(uint32_t point)
 {
-    return (point >= 0x200b && point <= 0x200f) || point == 0x2060 || point == 0xfeff || (point >= 0xfe00 && point <= 0xfe0f) ||
-           (point >= 0x1f3fb && point <= 0x1f3ff) || (point >= 0xe0000 && point <= 0xe01ef) || point == 0x00ad;
+    return (point >= 0x200b && point <= 0x200f) || point == 0x2060 || point == 0xfeff ||
+           (point >= 0xfe00 && point <= 0xfe0f) || (point >= 0x1f3fb && point <= 0x1f3ff) ||
+           (point >= 0xe0000 && point <= 0xe01ef) || point == 0x00ad;
 }
 
 /* The next sign of clean text; its length in bytes is the return value. */

@@ -20,8 +20,8 @@
 /* What a colour means; the curses half decides which colour that is. */
 enum ink {
     INK_PLAIN,
-    INK_DIM,      /* labels, units, rules */
-    INK_ACCENT,   /* headings, keys, bars */
+    INK_DIM,    /* labels, units, rules */
+    INK_ACCENT, /* headings, keys, bars */
     INK_GOOD,
     INK_WARN,
     INK_BAD,
@@ -58,7 +58,8 @@ struct cell *canvas_at(const struct canvas *c, int row, int col); /* NULL outsid
  * and marked with an ellipsis.  Returns the columns used. */
 int canvas_put(struct canvas *c, int row, int col, int width, unsigned style, const char *s);
 int canvas_put_right(struct canvas *c, int row, int col, int width, unsigned style, const char *s);
-int canvas_printf(struct canvas *c, int row, int col, int width, unsigned style, const char *fmt, ...) PRINTF_LIKE(6, 7);
+int canvas_printf(struct canvas *c, int row, int col, int width, unsigned style, const char *fmt, ...)
+    PRINTF_LIKE(6, 7);
 /* Repeat one sign over width columns. */
 void canvas_fill(struct canvas *c, int row, int col, int width, unsigned style, const char *sign);
 /* Give width columns that style, keeping their text. */

@@ -10,17 +10,17 @@
 #include "base/text.h"
 #include "ui/glyph.h"
 
-#define MODEL_WHOLE  19 /* "opus-5-5 > sonnet-5": a switch is read at a glance */
-#define MODEL_LEAST  12
+#define MODEL_WHOLE   19 /* "opus-5-5 > sonnet-5": a switch is read at a glance */
+#define MODEL_LEAST   12
 #define SESSION_LEAST 8
 
 struct column_spec {
     const char *title;
-    int width;      /* at least */
+    int width; /* at least */
     int width_max;
-    int gap;        /* before it */
+    int gap; /* before it */
     bool is_right;
-    int leaves;     /* the order in which columns give way; 0 never */
+    int leaves; /* the order in which columns give way; 0 never */
     enum call_sort sort;
 };
 
@@ -130,7 +130,8 @@ void columns_draw_head(struct canvas *c, int row, const struct column_layout *l,
         const struct column_place *p = &l->places[i];
         bool is_sorted = sort != SORT_ID && specs[p->column].sort == sort;
         char text[CELL_MAX];
-        snprintf(text, sizeof(text), "%s%s", specs[p->column].title, is_sorted ? (descending ? glyphs()->down : glyphs()->up) : "");
+        snprintf(text, sizeof(text), "%s%s", specs[p->column].title,
+                 is_sorted ? (descending ? glyphs()->down : glyphs()->up) : "");
         unsigned style = is_sorted ? INK_ACCENT | STYLE_BOLD : INK_DIM;
         if (p->is_right) /* the mark of the order may stand in the gap */
             canvas_put_right(c, row, p->col - 1, p->width + 1, style, text);
@@ -154,9 +155,8 @@ const char *model_short(const struct catalog *catalog, const char *model)
 const char *purpose_short(const struct call *call)
 {
     static const char *const words[] = {
-        [PURPOSE_MAIN] = "main",         [PURPOSE_SUBAGENT] = "sub",
-        [PURPOSE_FORK] = "fork",         [PURPOSE_TITLE] = "title",
-        [PURPOSE_COUNT_TOKENS] = "count", [PURPOSE_SIDE] = "side",
+        [PURPOSE_MAIN] = "main",   [PURPOSE_SUBAGENT] = "sub",       [PURPOSE_FORK] = "fork",
+        [PURPOSE_TITLE] = "title", [PURPOSE_COUNT_TOKENS] = "count", [PURPOSE_SIDE] = "side",
         [PURPOSE_OTHER] = "other",
     };
     return call->has_purpose ? words[call->purpose] : glyphs()->dash;
@@ -377,7 +377,8 @@ static bool has_column(const struct column_layout *l, enum column column)
     return false;
 }
 
-void columns_draw_row(struct canvas *c, int row, const struct column_layout *l, const struct call *call, const struct row_context *context)
+void columns_draw_row(struct canvas *c, int row, const struct column_layout *l, const struct call *call,
+                      const struct row_context *context)
 {
     struct row_context with = *context, *x = &with;
     with.has_duration = has_column(l, COLUMN_DURATION);

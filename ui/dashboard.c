@@ -4,6 +4,7 @@
 #include "ui/dashboard.h"
 
 #include <signal.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
@@ -68,9 +69,10 @@ static void show(struct app *a, struct screen *s)
     screen_show(s, &c, a->wants_redraw);
     a->wants_redraw = false;
     canvas_done(&c);
-    if (a->copy_text[0]) {
+    if (a->copy_text) {
         screen_copy(s, a->copy_text);
-        a->copy_text[0] = '\0';
+        free(a->copy_text);
+        a->copy_text = NULL;
     }
 }
 

@@ -10,13 +10,13 @@
 
 struct dashboard_options {
     const char *log_path;
-    const char *upstream;       /* for the head line */
-    const char *listen;         /* where the gateway is, or should be */
+    const char *upstream; /* for the head line */
+    const char *listen;   /* where the gateway is, or should be */
     const struct catalog *catalog;
-    bool is_demo;               /* says DEMO plainly, always visible */
-    bool color;                 /* false: --no-color or NO_COLOR */
-    bool unicode;               /* false: --no-unicode or a locale that cannot */
-    const char *setup_lines;    /* the lines to type, for the empty greeting (no secret in it) */
+    bool is_demo;            /* says DEMO plainly, always visible */
+    bool color;              /* false: --no-color or NO_COLOR */
+    bool unicode;            /* false: --no-unicode or a locale that cannot */
+    const char *setup_lines; /* the lines to type, for the empty greeting (no secret in it) */
     /* Start the gateway again after it died; NULL when that cannot be done. */
     int (*restart_gateway)(void *arg, struct err *e);
     void *arg;

@@ -24,7 +24,7 @@ struct feed {
     size_t rows;         /* rows shown, set by the view before feed_settle() */
     int64_t selected_id; /* 0: none, following */
     enum call_sort sort;
-    bool descending;     /* SORT_ID ascending: newest at the bottom */
+    bool descending;       /* SORT_ID ascending: newest at the bottom */
     struct filter *filter; /* NULL: all; owned */
     char *session_id;      /* only its calls; owned */
 };

@@ -13,15 +13,15 @@
 #include "ui/columns.h"
 #include "ui/glyph.h"
 
-#define SEGMENTS_MAX   16
-#define TABS_MIN_ROWS  30 /* below that the rows are worth more to the calls */
+#define SEGMENTS_MAX  16
+#define TABS_MIN_ROWS 30 /* below that the rows are worth more to the calls */
 
 struct segment {
     char text[128];
     unsigned style;
     int rank; /* 0 stays */
     bool is_right;
-    int gap;  /* columns before it */
+    int gap; /* columns before it */
 };
 struct segments {
     struct segment list[SEGMENTS_MAX];
@@ -182,8 +182,8 @@ static void alert_text(const struct app *a, char *out, size_t size)
     const struct snapshot *d = &a->data;
     out[0] = '\0';
     if (!d->is_gateway_up && a->o->restart_gateway)
-        snprintf(out, size, "The gateway %s: Claude Code's calls are refused.  R starts it %s", d->has_gateway_ever ? "has stopped" : "is not running",
-                 d->has_gateway_ever ? "again." : "now.");
+        snprintf(out, size, "The gateway %s: Claude Code's calls are refused.  R starts it %s",
+                 d->has_gateway_ever ? "has stopped" : "is not running", d->has_gateway_ever ? "again." : "now.");
     else if (!d->is_gateway_up)
         snprintf(out, size, "The gateway is not running: Claude Code's calls are refused.  `spantop serve` starts it.");
     else if (d->problem.text[0])
@@ -191,7 +191,8 @@ static void alert_text(const struct app *a, char *out, size_t size)
     else if (d->has_health && d->health.problem[0])
         snprintf(out, size, "The log is not written: %s", d->health.problem);
     else if (d->has_health && d->health.dropped > 0)
-        snprintf(out, size, "%lld calls or bodies could not be logged since the gateway started.", (long long)d->health.dropped);
+        snprintf(out, size, "%lld calls or bodies could not be logged since the gateway started.",
+                 (long long)d->health.dropped);
 }
 
 static void draw_alert(struct canvas *c, int row, const char *text)

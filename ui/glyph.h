@@ -10,24 +10,24 @@
 #include <stdint.h>
 
 struct glyphs {
-    const char *dot;       /* alive, running */
-    const char *cross;     /* failed */
+    const char *dot;   /* alive, running */
+    const char *cross; /* failed */
     const char *warn;
     const char *check;
-    const char *arrow;     /* becomes */
-    const char *pointer;   /* the selected row */
+    const char *arrow;   /* becomes */
+    const char *pointer; /* the selected row */
     const char *folded;
     const char *unfolded;
-    const char *down;      /* following the end, descending */
+    const char *down; /* following the end, descending */
     const char *up;
-    const char *middle;    /* between words of equal rank */
+    const char *middle; /* between words of equal rank */
     const char *ellipsis;
-    const char *dash;      /* unknown */
+    const char *dash; /* unknown */
     const char *hline, *vline, *top_left, *top_right, *bottom_left, *bottom_right;
-    const char *bar[9];    /* none to whole, from the left */
-    const char *bar_rest;  /* the part of a bar that is not filled */
-    const char *spark[9];  /* none to whole, from below */
-    const char *mark_on;   /* the chosen one of several */
+    const char *bar[9];   /* none to whole, from the left */
+    const char *bar_rest; /* the part of a bar that is not filled */
+    const char *spark[9]; /* none to whole, from below */
+    const char *mark_on;  /* the chosen one of several */
     const char *mark_off;
     const char *spin[8];
 };

@@ -88,7 +88,8 @@ static void add_filter(struct items *s)
 
 static void collect(struct items *s, const struct app *a)
 {
-    static const char *const titles[] = {"Keys in Live", "Keys in Calls", "Keys in Sessions", "Keys in Cache", "Keys in Spend"};
+    static const char *const titles[] = {"Keys in Live", "Keys in Calls", "Keys in Sessions", "Keys in Cache",
+                                         "Keys in Spend"};
     bool is_inspect = a->below == PLACE_INSPECT;
     s->count = 0;
     add_heading(s, is_inspect ? "Keys in Inspect" : titles[a->view]);
@@ -133,5 +134,6 @@ void help_draw(struct canvas *c, struct app *a)
         bool second = i >= split;
         draw_item(c, (int)(second ? i - split : i), second ? width + 4 : 1, width, &items.list[a->help_top + i]);
     }
-    canvas_put(c, c->rows - 1, 1, c->cols - 2, INK_DIM, a->help_top + room < items.count ? "PgDn more   Esc back" : "Esc back");
+    canvas_put(c, c->rows - 1, 1, c->cols - 2, INK_DIM,
+               a->help_top + room < items.count ? "PgDn more   Esc back" : "Esc back");
 }

@@ -107,18 +107,21 @@ void inspect_fold(struct inspect *x)
     x->pager.top = top; /* kept by inspect_make */
 }
 
-void inspect_copy(const struct inspect *x, char *out, size_t size)
+bool inspect_copy(const struct inspect *x, char *out, size_t size)
 {
     size_t used = 0;
     out[0] = '\0';
-    for (size_t i = 0; i < x->pager.count && used + 1 < size; i++) {
+    for (size_t i = 0; i < x->pager.count; i++) {
         const struct pager_line *line = &x->pager.lines[i];
-        int n = snprintf(out + used, size - used, "%s%s%s\n", line->label ? line->label : "", line->label ? ": " : "", line->text);
-        used += n > 0 ? (size_t)n : 0;
+        int n = snprintf(out + used, size - used, "%s%s%s\n", line->label ? line->label : "", line->label ? ": " : "",
+                         line->text);
+        if (n < 0 || used + (size_t)n >= size) {
+            out[used] = '\0'; /* whole lines only */
+            return false;
+        }
+        used += (size_t)n;
     }
-    if (used >= size) /* cut inside a character? leave it out */
-        for (used = size - 1; used > 0 && !text_is_utf8(out, used);)
-            out[--used] = '\0';
+    return !x->pager.is_cut;
 }
 
 /* ---- Drawing ------------------------------------------------------------- */
@@ -131,7 +134,8 @@ static void draw_head(struct canvas *c, int row, const struct inspect *x, int64_
     char text[CELL_MAX];
     int at = 1;
     at += canvas_printf(c, row, at, 20, INK_ACCENT | STYLE_BOLD, "Call %lld", (long long)x->call.id) + 2;
-    static const enum column shown[] = {COLUMN_STATE, COLUMN_TIME, COLUMN_SESSION, COLUMN_WHO, COLUMN_MODEL, COLUMN_PROVIDER, COLUMN_COST};
+    static const enum column shown[] = {COLUMN_STATE, COLUMN_TIME,     COLUMN_SESSION, COLUMN_WHO,
+                                        COLUMN_MODEL, COLUMN_PROVIDER, COLUMN_COST};
     for (size_t i = 0; i < sizeof(shown) / sizeof(shown[0]); i++) {
         unsigned style = column_text(shown[i], &x->call, &rc, text);
         if (at + 6 < c->cols)
@@ -176,7 +180,9 @@ static void draw_time(struct canvas *c, int row, const struct inspect *x, int64_
         if (stages[i].ms <= 0)
             continue;
         text_ms(text, stages[i].ms);
-        at += canvas_put(c, row + 1, at, c->cols - at, stages[i].style, glyph_is_ascii() ? stages[i].ascii : stages[i].sign) + 1;
+        at += canvas_put(c, row + 1, at, c->cols - at, stages[i].style,
+                         glyph_is_ascii() ? stages[i].ascii : stages[i].sign) +
+              1;
         at += canvas_put(c, row + 1, at, c->cols - at, INK_DIM, stages[i].word) + 1;
         at += canvas_put(c, row + 1, at, c->cols - at, INK_PLAIN, text) + 3;
     }
@@ -189,7 +195,9 @@ static void draw_tabs(struct canvas *c, int row, const struct inspect *x)
     int at = 2;
     for (int i = 0; i < TAB_COUNT_; i++) {
         bool on = (enum inspect_tab)i == x->tab;
-        at += canvas_put(c, row, at, c->cols - at, on ? INK_ACCENT | STYLE_BOLD | STYLE_UNDERLINE : INK_DIM, tab_names[i]) + 3;
+        at += canvas_put(c, row, at, c->cols - at, on ? INK_ACCENT | STYLE_BOLD | STYLE_UNDERLINE : INK_DIM,
+                         tab_names[i]) +
+              3;
     }
 }
 

@@ -24,13 +24,13 @@ struct inspect {
     struct call call;
     enum inspect_tab tab;
     struct pager pager;
-    int width;        /* the pager was made for */
+    int width; /* the pager was made for */
     bool is_made;
     struct buf request;
     struct content_tree tree;
     bool has_tree;
-    bool *unfolded;   /* a node each */
-    size_t cursor;    /* line of the Request tab */
+    bool *unfolded; /* a node each */
+    size_t cursor;  /* line of the Request tab */
     const struct catalog *catalog;
     char problem[ERR_TEXT_MAX]; /* why a body is not there */
 };
@@ -43,8 +43,8 @@ void inspect_turn(struct inspect *x, int tabs); /* +1 next, -1 previous */
 void inspect_move(struct inspect *x, long lines);
 void inspect_edge(struct inspect *x, bool last);
 void inspect_fold(struct inspect *x);
-/* What `y` copies: the tab as text, at most size bytes. */
-void inspect_copy(const struct inspect *x, char *out, size_t size);
+/* What `y` copies: the tab as text, at most size bytes.  Was that all? */
+bool inspect_copy(const struct inspect *x, char *out, size_t size);
 void inspect_draw(struct canvas *c, struct inspect *x, struct db *db, int top, int bottom, int64_t now_ms);
 
 /* inspect_pages.c: the lines of each tab. */

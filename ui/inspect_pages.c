@@ -53,7 +53,8 @@ static void add_tokens(struct pager *p, const struct call *c, const struct catal
     const char *name = c->model_served ? c->model_served : c->model_sent ? c->model_sent : c->model_asked;
     const struct model *m = catalog && name ? catalog_find(catalog, name) : NULL;
     const struct price *price = m ? model_price_on(m, clock_day_number(c->started_at)) : NULL;
-    static const struct price none = {.in = -1, .out = -1, .cache_read = -1, .cache_write_5m = -1, .cache_write_1h = -1};
+    static const struct price none = {
+        .in = -1, .out = -1, .cache_read = -1, .cache_write_5m = -1, .cache_write_1h = -1};
     const struct price *x = price ? price : &none;
     const struct usage *u = &c->usage;
     if (u->in < 0 && u->out < 0 && u->cache_read < 0)
@@ -82,7 +83,10 @@ static void add_models(struct pager *p, const struct call *c)
     pager_add_value(p, "provider served", INK_PLAIN, c->provider_served);
     pager_add_value(p, "route", INK_SWITCHED, c->route_note);
     pager_add_value(p, "changed", INK_PLAIN, c->changes);
-    pager_add_value(p, "Respan's cache", INK_PLAIN, c->respan_cache == 1 ? "hit" : c->respan_cache == 0 ? "miss" : NULL);
+    pager_add_value(p, "Respan's cache", INK_PLAIN,
+                    c->respan_cache == 1   ? "hit"
+                    : c->respan_cache == 0 ? "miss"
+                                           : NULL);
 }
 
 static void make_overview(struct inspect *x)
@@ -140,7 +144,8 @@ static void say_cut(struct inspect *x, size_t len)
     if (len <= INSPECT_BODY_MAX)
         return;
     text_bytes(size, (int64_t)len);
-    snprintf(text, sizeof(text), "… the first part of %s; `spantop show %lld` gives all of it.", size, (long long)x->call.id);
+    snprintf(text, sizeof(text), "… the first part of %s; `spantop show %lld` gives all of it.", size,
+             (long long)x->call.id);
     pager_add(&x->pager, INK_WARN, 0, text);
 }
 
@@ -181,7 +186,8 @@ static void add_element(struct inspect *x, const struct content_node *n)
     static const char *const keys[] = {"text", "thinking", "content", "description"};
     bool found = v.len && body[v.off] == '"' && json_text(body, v, &text) == 0;
     for (size_t i = 0; !found && v.len && body[v.off] == '{' && i < sizeof(keys) / sizeof(keys[0]); i++)
-        found = json_member(body, v.off + v.len, v.off, keys[i], &inner) && json_is_string(body, inner) && json_text(body, inner, &text) == 0;
+        found = json_member(body, v.off + v.len, v.off, keys[i], &inner) && json_is_string(body, inner) &&
+                json_text(body, inner, &text) == 0;
     if (found)
         pager_add_text(&x->pager, INK_PLAIN, indent, text.data, capped(text.len));
     else
@@ -214,7 +220,8 @@ static void make_request(struct inspect *x, struct db *db)
         text_bytes(size, (int64_t)n->at.len);
         snprintf(text, sizeof(text), "%s %s", x->unfolded[i] ? glyphs()->unfolded : glyphs()->folded, n->label);
         snprintf(right, sizeof(right), "%s%9s", n->has_cache_control ? "cache mark " : "", size);
-        struct pager_line *line = pager_add(&x->pager, n->depth == 0 ? INK_ACCENT | STYLE_BOLD : INK_PLAIN, n->depth * 2, text);
+        struct pager_line *line =
+            pager_add(&x->pager, n->depth == 0 ? INK_ACCENT | STYLE_BOLD : INK_PLAIN, n->depth * 2, text);
         line->node = (int)i;
         free(line->right);
         line->right = xstrdup(right);
@@ -226,7 +233,8 @@ static void make_request(struct inspect *x, struct db *db)
 static void part_title(const struct content_part *part, char *out, size_t size)
 {
     static const char *const words[] = {"Text", "Thinking", "Tool call", "Tool result", "Image", "Other"};
-    snprintf(out, size, "%s%s%.80s", words[part->kind], part->name && part->kind != CONTENT_TEXT && part->kind != CONTENT_THINKING ? " " : "",
+    snprintf(out, size, "%s%s%.80s", words[part->kind],
+             part->name && part->kind != CONTENT_TEXT && part->kind != CONTENT_THINKING ? " " : "",
              part->name && part->kind != CONTENT_TEXT && part->kind != CONTENT_THINKING ? part->name : "");
 }
 
@@ -328,8 +336,9 @@ static void make_headers(struct inspect *x)
     add_headers(&x->pager, "Request, as it went upstream", x->call.sent_headers);
     add_headers(&x->pager, "Response", x->call.response_headers);
     if (x->pager.count == 0)
-        pager_add(&x->pager, INK_DIM, 0, x->call.state == CALL_OPEN ? "The call is still running; headers come when it ends."
-                                                                    : "No headers were kept.");
+        pager_add(&x->pager, INK_DIM, 0,
+                  x->call.state == CALL_OPEN ? "The call is still running; headers come when it ends."
+                                             : "No headers were kept.");
 }
 
 void inspect_make(struct inspect *x, struct db *db, int64_t now_ms)

@@ -5,6 +5,7 @@
 #define VIEWS    LISTS
 #define PAGES    (VIEWS | PLACE_INSPECT)
 #define SCROLLS  (PAGES | PLACE_HELP)
+/* Where a row or a call stands for a session. */
 #define SWITCHES (TABLES | PLACE_SESSIONS | PLACE_INSPECT)
 
 static const struct key_binding table[] = {
@@ -14,8 +15,7 @@ static const struct key_binding table[] = {
     {SWITCHES, {'p'}, ACTION_PROVIDER, "p", "provider", "pin the provider, from the very next call"},
     {SWITCHES, {'u'}, ACTION_UNDO, "u", "undo", "take back the last switch"},
     {PLACE_CACHE | PLACE_SPEND, {'u'}, ACTION_UNDO, "u", NULL, "take back the last switch"},
-    {TABLES | PLACE_SESSIONS, {'/'}, ACTION_FILTER, "/", "filter",
-     "filter the calls; an empty filter clears it"},
+    {TABLES | PLACE_SESSIONS, {'/'}, ACTION_FILTER, "/", "filter", "filter the calls; an empty filter clears it"},
     {TABLES, {'!'}, ACTION_FILTER_INVERT, "!", NULL, "invert the filter"},
     {TABLES, {'s'}, ACTION_SORT, "s", "sort", "choose the column to sort by"},
     {PLACE_SPEND, {'s'}, ACTION_GROUP, "s", "group", "group by model, provider, session, purpose, day"},
@@ -23,7 +23,7 @@ static const struct key_binding table[] = {
     {TABLES, {'F'}, ACTION_FOLLOW, "F", "follow", "follow the newest call, or hold"},
     {TABLES, {'e'}, ACTION_NEXT_ERROR, "e", NULL, "next error"},
     {TABLES, {'E'}, ACTION_PREVIOUS_ERROR, "E", NULL, "previous error"},
-    {TABLES | PLACE_SESSIONS | PLACE_INSPECT, {'y'}, ACTION_COPY, "y", NULL, "copy to the terminal's clipboard (OSC 52)"},
+    {SWITCHES, {'y'}, ACTION_COPY, "y", NULL, "copy to the terminal's clipboard (OSC 52)"},
     {PLACE_INSPECT, {KEY_CODE_RIGHT, 'l', KEY_CODE_TAB}, ACTION_RIGHT, "Tab", "next part", "next tab"},
     {PLACE_INSPECT, {KEY_CODE_LEFT, 'h', KEY_CODE_BACK_TAB}, ACTION_LEFT, "Shift-Tab", NULL, "previous tab"},
     {VIEWS, {'1'}, ACTION_VIEW_1, "1", NULL, "Live"},

@@ -12,13 +12,13 @@
 #include "ui/columns.h"
 #include "ui/glyph.h"
 
-#define TOP_ROWS     4 /* heading and three lines */
-#define MIDDLE_ROWS  5
-#define TABLE_MIN    9 /* heading, columns, some calls */
+#define TOP_ROWS    4 /* heading and three lines */
+#define MIDDLE_ROWS 5
+#define TABLE_MIN   9 /* heading, columns, some calls */
 
 struct grid {
-    int left_col, left_width; /* today, providers */
-    int mid_col, mid_width;   /* charts */
+    int left_col, left_width;   /* today, providers */
+    int mid_col, mid_width;     /* charts */
     int right_col, right_width; /* cache */
 };
 
@@ -96,7 +96,8 @@ static int chart_columns(int room)
     return 0;
 }
 
-static void draw_series(struct canvas *c, int row, int col, int label, int chart, const struct snapshot *d, enum series s)
+static void draw_series(struct canvas *c, int row, int col, int label, int chart, const struct snapshot *d,
+                        enum series s)
 {
     static const char *const names[][2] = {{"in", "tokens in"}, {"out", "tokens out"}, {"cost", "cost"}};
     int64_t values[CHART_BUCKETS] = {0}, sum = 0;
@@ -149,8 +150,8 @@ static void draw_cache(struct canvas *c, int row, int col, int width, const stru
     canvas_put(c, row + 2, col + used, width - used, INK_DIM, " written");
     if (t->cache_breaks > 0) {
         text_usd(cost, t->cache_break_microusd);
-        canvas_printf(c, row + 3, col, width, INK_WARN, "%s %lld %s cost %s", glyphs()->warn, (long long)t->cache_breaks,
-                      plural(t->cache_breaks, "break", "breaks"), cost);
+        canvas_printf(c, row + 3, col, width, INK_WARN, "%s %lld %s cost %s", glyphs()->warn,
+                      (long long)t->cache_breaks, plural(t->cache_breaks, "break", "breaks"), cost);
     }
 }
 
@@ -204,7 +205,8 @@ static void draw_session(struct canvas *c, int row, int col, int width, const st
     canvas_put(c, row, col, 1, INK_ACCENT | STYLE_BOLD, s->running ? glyph_spinner(a->data.now_ms) : " ");
     canvas_put(c, row, col + 2, name, s->title ? INK_PLAIN : INK_DIM, s->title ? s->title : s->session_id);
     const char *model = model_short(a->o->catalog, f.model ? f.model : s->model);
-    canvas_printf(c, row, col + 3 + name, 17, f.model ? INK_SWITCHED : INK_DIM, "%s%s", f.model ? glyphs()->arrow : "", model);
+    canvas_printf(c, row, col + 3 + name, 17, f.model ? INK_SWITCHED : INK_DIM, "%s%s", f.model ? glyphs()->arrow : "",
+                  model);
     int at = col + 3 + name + 17 + 1;
     if (s->context_tokens >= 0 && s->context_limit > 0) {
         bool tight = s->context_tokens * 100 >= s->context_limit * 85;

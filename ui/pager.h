@@ -19,7 +19,7 @@ struct pager_line {
     char *right; /* at the right edge; NULL: none */
     unsigned style;
     int indent;
-    int node;    /* what a caller means by the line; -1 nothing */
+    int node; /* what a caller means by the line; -1 nothing */
 };
 
 struct pager {

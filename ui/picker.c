@@ -141,8 +141,8 @@ static void make_scopes(struct picker *p, const char *family_of)
     }
 }
 
-void picker_open(struct picker *p, enum route_setting what, const struct catalog *catalog, const struct picker_about *about,
-                 const char *newest_model, const char *recent, int day)
+void picker_open(struct picker *p, enum route_setting what, const struct catalog *catalog,
+                 const struct picker_about *about, const char *newest_model, const char *recent, int day)
 {
     memset(p, 0, sizeof(*p));
     p->what = what;
@@ -230,7 +230,8 @@ static void price_word(char out[TEXT_SHORT_MAX], int64_t microusd)
     else if (microusd % 1000000 == 0)
         snprintf(out, TEXT_SHORT_MAX, "$%lld", (long long)(microusd / 1000000));
     else
-        snprintf(out, TEXT_SHORT_MAX, "$%lld.%02lld", (long long)(microusd / 1000000), (long long)(microusd / 10000 % 100));
+        snprintf(out, TEXT_SHORT_MAX, "$%lld.%02lld", (long long)(microusd / 1000000),
+                 (long long)(microusd / 10000 % 100));
 }
 
 static void join_words(char *const *words, char *out, size_t size)
@@ -289,19 +290,23 @@ static void draw_model_head(struct canvas *c, int row, int col, int width)
     canvas_put(c, row, col + at.thinking, at.providers - 2, INK_DIM, "PROVIDERS");
 }
 
-static void draw_item(struct canvas *c, int row, int col, int width, const struct picker *p, size_t i, const struct in_force *now)
+static void draw_item(struct canvas *c, int row, int col, int width, const struct picker *p, size_t i,
+                      const struct in_force *now)
 {
     const struct picker_item *item = &p->items[i];
     const char *current = p->what == ROUTE_MODEL ? now->model : now->provider;
     bool is_current = current ? strcmp(current, item->value) == 0 : !item->value[0];
-    const char *text = item->value[0] ? item->value : p->what == ROUTE_MODEL ? "as Claude Code asks" : "automatic: Respan chooses";
+    const char *text = item->value[0]           ? item->value
+                       : p->what == ROUTE_MODEL ? "as Claude Code asks"
+                                                : "automatic: Respan chooses";
     int name = item->model ? model_places(width - 2).name : width - 2;
     canvas_put(c, row, col, 1, INK_GOOD, is_current ? glyphs()->check : " ");
     int used = canvas_put(c, row, col + 2, name, item->is_recent ? STYLE_BOLD : INK_PLAIN, text);
     if (item->model)
         draw_model(c, row, col + 2, width - 2, p, item->model);
     else if (item->is_typed)
-        canvas_put(c, row, col + 4 + used, width - used - 4, INK_DIM, p->what == ROUTE_MODEL ? "as typed; not in the catalog" : "as typed");
+        canvas_put(c, row, col + 4 + used, width - used - 4, INK_DIM,
+                   p->what == ROUTE_MODEL ? "as typed; not in the catalog" : "as typed");
     if (i == p->cursor) {
         canvas_restyle(c, row, col - 2, width + 3, INK_SELECTED);
         canvas_put(c, row, col - 1, 1, INK_SELECTED, glyphs()->pointer);
@@ -341,19 +346,22 @@ static void draw_price(struct canvas *c, int row, int col, int width, const stru
         return;
     }
     if (!switches_price(p->catalog, p->model_now, to, p->context_tokens, p->day, &price)) {
-        canvas_printf(c, row, col, width, INK_DIM, "next call re-reads %s tokens uncached; what that costs is not known", tokens);
+        canvas_printf(c, row, col, width, INK_DIM,
+                      "next call re-reads %s tokens uncached; what that costs is not known", tokens);
         return;
     }
     text_usd(now, price.now_microusd);
     text_usd(next, price.next_microusd);
     text_usd(then, price.then_microusd);
-    canvas_printf(c, row, col, width, INK_WARN, "next call re-reads %s tokens uncached: %s instead of %s, then %s", tokens, next, now, then);
+    canvas_printf(c, row, col, width, INK_WARN, "next call re-reads %s tokens uncached: %s instead of %s, then %s",
+                  tokens, next, now, then);
 }
 
 static void draw_one_line(struct canvas *c, const struct picker *p)
 {
     canvas_fill(c, 0, 0, c->cols, INK_PLAIN, " ");
-    int used = canvas_printf(c, 0, 0, c->cols, INK_ACCENT | STYLE_BOLD, "%s ", p->what == ROUTE_MODEL ? "model" : "provider");
+    int used =
+        canvas_printf(c, 0, 0, c->cols, INK_ACCENT | STYLE_BOLD, "%s ", p->what == ROUTE_MODEL ? "model" : "provider");
     used += canvas_printf(c, 0, used, c->cols / 2, INK_DIM, "%s > ", p->scopes[p->scope].label);
     field_draw(c, 0, used, c->cols - used, &p->field);
 }

@@ -19,7 +19,7 @@ struct picker_item {
     char value[128];           /* "" takes the switch away */
     const struct model *model; /* NULL: not from the catalog */
     bool is_recent;
-    bool is_typed;             /* the text as it stands */
+    bool is_typed; /* the text as it stands */
 };
 
 struct picker_scope {
@@ -35,10 +35,10 @@ struct picker {
     size_t count, cursor;
     struct picker_scope scopes[PICKER_SCOPES_MAX];
     size_t scope_count, scope;
-    char recent[1024];       /* values chosen before, newest first, one a line */
+    char recent[1024]; /* values chosen before, newest first, one a line */
     char session_id[128], title[128], glob[64];
-    char model_now[128];     /* of the session, for the price */
-    int64_t context_tokens;  /* -1: no session in view */
+    char model_now[128];    /* of the session, for the price */
+    int64_t context_tokens; /* -1: no session in view */
     int day;
     char error[ERR_TEXT_MAX];
 };
@@ -49,8 +49,8 @@ struct picker_about {
     const char *session_id, *title, *model;
     int64_t context_tokens;
 };
-void picker_open(struct picker *p, enum route_setting what, const struct catalog *catalog, const struct picker_about *about,
-                 const char *newest_model, const char *recent, int day);
+void picker_open(struct picker *p, enum route_setting what, const struct catalog *catalog,
+                 const struct picker_about *about, const char *newest_model, const char *recent, int day);
 /* A key of editing or moving; false when it was none of those. */
 bool picker_key(struct picker *p, int key);
 void picker_next_scope(struct picker *p, bool forward);

@@ -19,9 +19,9 @@
 #include "ui/dashboard.h"
 #include "ui/glyph.h"
 
-#define LINE_COLS    132
-#define SHOWN_FIRST  50   /* calls of before that are told at start */
-#define OPEN_MAX     4096 /* running calls remembered; more would be a flood */
+#define LINE_COLS     132
+#define SHOWN_FIRST   50   /* calls of before that are told at start */
+#define OPEN_MAX      4096 /* running calls remembered; more would be a flood */
 #define LOOK_EVERY_MS 100
 
 struct plain {

@@ -91,7 +91,8 @@ struct screen *screen_open(bool color, bool ask_width, struct err *e)
     struct screen *s = NULL;
     set_escdelay(25); /* ms: a lone Esc must not feel slow, and keys over ssh stay whole */
     if (!newterm(NULL, stdout, stdin)) {
-        err_set(e, "The terminal type '%s' is not known here; set TERM to one that is (xterm-256color).", getenv("TERM") ? getenv("TERM") : "");
+        err_set(e, "The terminal type '%s' is not known here; set TERM to one that is (xterm-256color).",
+                getenv("TERM") ? getenv("TERM") : "");
         return NULL;
     }
     s = xcalloc(1, sizeof(*s));

@@ -62,7 +62,8 @@ static void draw_context(struct canvas *c, int row, const struct places *p, cons
         canvas_put_right(c, row, p->context, 9, tight ? INK_BAD | STYLE_BOLD : INK_PLAIN, text);
 }
 
-static void draw_row(struct canvas *c, int row, const struct places *p, const struct session *s, struct app *a, bool is_selected)
+static void draw_row(struct canvas *c, int row, const struct places *p, const struct session *s, struct app *a,
+                     bool is_selected)
 {
     char text[CELL_MAX];
     struct in_force f;
@@ -70,8 +71,9 @@ static void draw_row(struct canvas *c, int row, const struct places *p, const st
     switches_in_force(&a->data.routes, &scope, &f);
     canvas_put(c, row, 2, 1, INK_ACCENT | STYLE_BOLD, s->running ? glyph_spinner(a->data.now_ms) : " ");
     canvas_put(c, row, 4, p->name_width, s->title ? INK_PLAIN : INK_DIM, s->title ? s->title : s->session_id);
-    canvas_printf(c, row, p->model, 18 < p->calls - p->model ? 18 : 14, f.model ? INK_SWITCHED : INK_PLAIN, "%s%s%s", f.model ? glyphs()->arrow : "",
-                  f.model ? " " : "", model_short(a->o->catalog, f.model ? f.model : s->model));
+    canvas_printf(c, row, p->model, 18 < p->calls - p->model ? 18 : 14, f.model ? INK_SWITCHED : INK_PLAIN, "%s%s%s",
+                  f.model ? glyphs()->arrow : "", f.model ? " " : "",
+                  model_short(a->o->catalog, f.model ? f.model : s->model));
     draw_context(c, row, p, s);
     text_count(text, s->totals.calls);
     canvas_put_right(c, row, p->calls, 5, INK_PLAIN, text);

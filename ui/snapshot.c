@@ -5,11 +5,11 @@
 #include "base/clock.h"
 
 /* A costly sum may take a fiftieth of the time at most. */
-#define COST_FACTOR 50
-#define SUMS_MIN_US (500 * 1000)
-#define HEALTH_EVERY_US (5 * 1000 * 1000)
+#define COST_FACTOR       50
+#define SUMS_MIN_US       (500 * 1000)
+#define HEALTH_EVERY_US   (5 * 1000 * 1000)
 #define HEALTH_TIMEOUT_MS 150
-#define HEALTH_MISSES 2 /* one slow answer on a busy machine is no alarm */
+#define HEALTH_MISSES     2 /* one slow answer on a busy machine is no alarm */
 
 void snapshot_init(struct snapshot *s)
 {
@@ -100,7 +100,8 @@ bool snapshot_refresh(struct snapshot *s, struct db *db, bool changed)
     bool sums_due = clock_mono_us() >= s->sums_due_us;
     int64_t chart_from_ms = s->chart_from_ms;
     bool fresh = changed || (s->is_stale && sums_due);
-    if (fresh && (read_running(s, db, &e) < 0 || read_sessions(s, db, &e) < 0 || read_routes(s, db, &e) < 0 || read_sums(s, db, &e) < 0))
+    if (fresh && (read_running(s, db, &e) < 0 || read_sessions(s, db, &e) < 0 || read_routes(s, db, &e) < 0 ||
+                  read_sums(s, db, &e) < 0))
         goto out;
     if (fresh)
         s->is_stale = !sums_due; /* what was not due yet is read when it is */

@@ -51,7 +51,8 @@ static void key_words(const struct app *a, const struct group_row *r, char *out,
         snprintf(out, size, "%s", r->label && r->label[0] ? r->label : r->key);
 }
 
-static void draw_row(struct canvas *c, int row, const struct app *a, const struct group_row *r, int64_t most, bool is_selected)
+static void draw_row(struct canvas *c, int row, const struct app *a, const struct group_row *r, int64_t most,
+                     bool is_selected)
 {
     char text[160];
     const struct totals *t = &r->totals;

@@ -22,9 +22,9 @@ void switches_in_force(const struct route_set *set, const struct route_scope *sc
 
 /* Prices of the next call of a session with that many tokens in its context. */
 struct switch_price {
-    int64_t now_microusd;   /* as things are: read from the cache */
-    int64_t next_microusd;  /* after the switch: written anew */
-    int64_t then_microusd;  /* each call behind that, read from the cache again */
+    int64_t now_microusd;  /* as things are: read from the cache */
+    int64_t next_microusd; /* after the switch: written anew */
+    int64_t then_microusd; /* each call behind that, read from the cache again */
 };
 /* false when a price is not known.  model_to may equal model_from (a change of
  * provider loses the cache all the same). */

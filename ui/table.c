@@ -14,9 +14,9 @@ static const struct {
     enum call_sort sort;
     const char *word;
 } orders[] = {
-    {SORT_ID, "time"},        {SORT_SESSION, "session"}, {SORT_PURPOSE, "who"},    {SORT_MODEL, "model"},
-    {SORT_PROVIDER, "provider"}, {SORT_STATUS, "status"}, {SORT_IN, "tokens in"},   {SORT_CACHE, "cache"},
-    {SORT_OUT, "tokens out"}, {SORT_TTFT, "first token"}, {SORT_DURATION, "duration"}, {SORT_RATE, "tokens/s"},
+    {SORT_ID, "time"},           {SORT_SESSION, "session"},  {SORT_PURPOSE, "who"},       {SORT_MODEL, "model"},
+    {SORT_PROVIDER, "provider"}, {SORT_STATUS, "status"},    {SORT_IN, "tokens in"},      {SORT_CACHE, "cache"},
+    {SORT_OUT, "tokens out"},    {SORT_TTFT, "first token"}, {SORT_DURATION, "duration"}, {SORT_RATE, "tokens/s"},
     {SORT_COST, "cost"},
 };
 
@@ -47,7 +47,8 @@ static void draw_heading(struct canvas *c, int row, struct app *a)
     if (f->selected_id == 0 && f->sort == SORT_ID)
         snprintf(text, sizeof(text), "following %s %s", feed_follows_bottom(f) ? glyphs()->down : glyphs()->up, count);
     else if (f->sort != SORT_ID)
-        snprintf(text, sizeof(text), "by %s %s %s", order_word(f->sort), f->descending ? glyphs()->down : glyphs()->up, count);
+        snprintf(text, sizeof(text), "by %s %s %s", order_word(f->sort), f->descending ? glyphs()->down : glyphs()->up,
+                 count);
     else
         snprintf(text, sizeof(text), "%s", count);
     right = put_part(c, row, right, INK_PLAIN, text);
@@ -154,7 +155,8 @@ void sorter_key(struct app *a, int key)
 {
     struct err e = {""};
     enum call_sort sort = orders[a->sort_cursor].sort;
-    bool descending = sort != SORT_ID && sort != SORT_SESSION && sort != SORT_MODEL && sort != SORT_PROVIDER && sort != SORT_PURPOSE;
+    bool descending =
+        sort != SORT_ID && sort != SORT_SESSION && sort != SORT_MODEL && sort != SORT_PROVIDER && sort != SORT_PURPOSE;
     switch (keys_action(PLACE_SORT, key)) {
     case ACTION_UP:
         a->sort_cursor = (a->sort_cursor + ORDER_COUNT - 1) % ORDER_COUNT;

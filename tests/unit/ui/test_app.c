@@ -88,12 +88,17 @@ static void add_calls(int from, int to)
     for (int i = from; i <= to; i++) {
         const char *state = i % 50 == 7 ? "error" : "done";
         snprintf(sql, sizeof(sql),
-                 "INSERT INTO call(id,state,started_at,finished_at,session_id,purpose,method,path,status,error_type,error_message,model_asked,"
-                 "model_sent,provider_served,tokens_in,tokens_cache_read,tokens_out,cost_microusd,ttft_ms,duration_ms,body_state) VALUES"
-                 "(%d,'%s',%lld,%lld,'s%d','main','POST','/v1/messages?beta=true',%d,%s,%s,'claude-opus-5-5','claude-opus-5-5','anthropic',"
+                 "INSERT INTO "
+                 "call(id,state,started_at,finished_at,session_id,purpose,method,path,status,error_type,error_message,"
+                 "model_asked,"
+                 "model_sent,provider_served,tokens_in,tokens_cache_read,tokens_out,cost_microusd,ttft_ms,duration_ms,"
+                 "body_state) VALUES"
+                 "(%d,'%s',%lld,%lld,'s%d','main','POST','/v1/"
+                 "messages?beta=true',%d,%s,%s,'claude-opus-5-5','claude-opus-5-5','anthropic',"
                  "10,%d,%d,%d,900,4000,'off')",
-                 i, state, (long long)CLOCK_MS - 1000 * (2000 - i), (long long)CLOCK_MS - 1000 * (2000 - i) + 4000, i % 3, i % 50 == 7 ? 529 : 200,
-                 i % 50 == 7 ? "'overloaded_error'" : "NULL", i % 50 == 7 ? "'Overloaded'" : "NULL", i * 100, i, i * 100);
+                 i, state, (long long)CLOCK_MS - 1000 * (2000 - i), (long long)CLOCK_MS - 1000 * (2000 - i) + 4000,
+                 i % 3, i % 50 == 7 ? 529 : 200, i % 50 == 7 ? "'overloaded_error'" : "NULL",
+                 i % 50 == 7 ? "'Overloaded'" : "NULL", i * 100, i, i * 100);
         tmplog_run(sql);
     }
     tmplog_run("COMMIT");
@@ -105,7 +110,8 @@ static void add_sessions(void)
     char sql[512];
     for (int i = 0; i < 3; i++) {
         snprintf(sql, sizeof(sql),
-                 "INSERT INTO session(session_id,title,first_at,last_at,context_tokens,context_limit,model,provider,calls) VALUES"
+                 "INSERT INTO "
+                 "session(session_id,title,first_at,last_at,context_tokens,context_limit,model,provider,calls) VALUES"
                  "('s%d','%s',1,%lld,142000,1000000,'claude-opus-5-5','anthropic',5)",
                  i, titles[i], (long long)CLOCK_MS - i);
         tmplog_run(sql);
@@ -124,12 +130,18 @@ static int open_app(void **state)
     glyph_use_ascii(false);
     tmplog_open(state);
     catalog = catalog_load(NULL, NULL, &e);
-    struct peer p = {.address = "127.0.0.1:9", .pid = 1, .token = "t", .upstream = "https://api.respan.ai/api/anthropic/"};
+    struct peer p = {
+        .address = "127.0.0.1:9", .pid = 1, .token = "t", .upstream = "https://api.respan.ai/api/anthropic/"};
     gateway = peer_lock_take(tmplog_path, &e);
     assert_non_null(gateway);
     assert_int_equal(peer_lock_announce(gateway, &p, &e), 0);
-    options = (struct dashboard_options){.log_path = tmplog_path, .upstream = p.upstream, .listen = p.address, .catalog = catalog, .unicode = true,
-                                         .setup_lines = "eval \"$(spantop env)\"\nclaude", .restart_gateway = restart};
+    options = (struct dashboard_options){.log_path = tmplog_path,
+                                         .upstream = p.upstream,
+                                         .listen = p.address,
+                                         .catalog = catalog,
+                                         .unicode = true,
+                                         .setup_lines = "eval \"$(spantop env)\"\nclaude",
+                                         .restart_gateway = restart};
     restarts = 0;
     return 0;
 }
@@ -192,7 +204,8 @@ static void test_every_size_can_be_drawn_in_every_state(void **state)
 {
     (void)state;
     start(120);
-    static const char *const ways[] = {"", "m", "\033p", "\033?", "\033s", "\033/", "\033k", "\n", "\033\0332", "3", "4", "5", "?"};
+    static const char *const ways[] = {"",   "m",         "\033p", "\033?", "\033s", "\033/", "\033k",
+                                       "\n", "\033\0332", "3",     "4",     "5",     "?"};
     for (size_t i = 0; i < sizeof(ways) / sizeof(ways[0]); i++) {
         press(ways[i]);
         for (int cols = 1; cols < 200; cols += 7)
@@ -420,7 +433,8 @@ static void test_a_switch_for_the_selected_rows_session(void **state)
     press("pbedrock");
     app_key(&app, KEY_CODE_TAB);
     press("\n");
-    assert_string_equal(tmplog_rows("SELECT session_id, set_provider FROM routes WHERE set_provider IS NOT NULL"), "-|bedrock");
+    assert_string_equal(tmplog_rows("SELECT session_id, set_provider FROM routes WHERE set_provider IS NOT NULL"),
+                        "-|bedrock");
     see("provider bedrock");
 }
 
@@ -492,9 +506,11 @@ static void test_hostile_text_keeps_the_rows_in_place(void **state)
 {
     (void)state;
     start(5);
-    tmplog_run("UPDATE session SET title = char(27) || '[2J' || char(10) || char(7) || char(8238) || 'x' WHERE session_id = 's0'");
+    tmplog_run("UPDATE session SET title = char(27) || '[2J' || char(10) || char(7) || char(8238) || 'x' WHERE "
+               "session_id = 's0'");
     tmplog_run("UPDATE session SET title = '設計の見直し日本語タイトルはとても長い' WHERE session_id = 's1'");
-    tmplog_run("UPDATE call SET error_message = char(27) || ']52;c;x' || char(7), state = 'error', model_asked = char(155) || '31m'");
+    tmplog_run("UPDATE call SET error_message = char(27) || ']52;c;x' || char(7), state = 'error', model_asked = "
+               "char(155) || '31m'");
     app_tick(&app);
     press("k");
     static const int widths[] = {60, 80, 100, 120, 160};

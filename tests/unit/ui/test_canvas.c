@@ -93,7 +93,18 @@ static void test_controls_never_reach_a_cell(void **state)
 {
     (void)state;
     static const char *const hostile[] = {
-        "\x1b[2J\x1b[1;1H", "\x9b" "31m", "\xc2\x9b" "31m", "a\rb\nc", "\x07\x08\x7f", "\xe2\x80\xae" "abc", "\xff\xfe", "\xed\xa0\x80", "a\tb",
+        "\x1b[2J\x1b[1;1H",
+        "\x9b"
+        "31m",
+        "\xc2\x9b"
+        "31m",
+        "a\rb\nc",
+        "\x07\x08\x7f",
+        "\xe2\x80\xae"
+        "abc",
+        "\xff\xfe",
+        "\xed\xa0\x80",
+        "a\tb",
     };
     for (size_t i = 0; i < sizeof(hostile) / sizeof(hostile[0]); i++) {
         canvas_clear(&c);
@@ -172,7 +183,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_what_terminals_disagree_about_is_not_drawn, open_canvas, close_canvas),
         cmocka_unit_test_setup_teardown(test_combining_marks_stay_with_their_letter, open_canvas, close_canvas),
         cmocka_unit_test_setup_teardown(test_ascii_holds_ascii_alone, open_canvas, close_canvas),
-        cmocka_unit_test_setup_teardown(test_where_ambiguous_signs_are_wide_only_sure_ones_stay, open_canvas, close_canvas),
+        cmocka_unit_test_setup_teardown(test_where_ambiguous_signs_are_wide_only_sure_ones_stay, open_canvas,
+                                        close_canvas),
         cmocka_unit_test_setup_teardown(test_outside_is_cut_off, open_canvas, close_canvas),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

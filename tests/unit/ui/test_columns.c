@@ -85,8 +85,9 @@ static void test_unknown_is_a_dash_and_never_a_zero(void **state)
     struct call c;
     call_init(&c);
     c.state = CALL_DONE;
-    static const enum column all[] = {COLUMN_SESSION, COLUMN_WHO, COLUMN_MODEL, COLUMN_PROVIDER, COLUMN_IN, COLUMN_CACHE,
-                                      COLUMN_OUT,     COLUMN_TTFT, COLUMN_DURATION, COLUMN_RATE, COLUMN_COST};
+    static const enum column all[] = {COLUMN_SESSION,  COLUMN_WHO,   COLUMN_MODEL, COLUMN_PROVIDER,
+                                      COLUMN_IN,       COLUMN_CACHE, COLUMN_OUT,   COLUMN_TTFT,
+                                      COLUMN_DURATION, COLUMN_RATE,  COLUMN_COST};
     for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)
         assert_string_equal(cell(&c, all[i]), "–");
 }
@@ -187,7 +188,8 @@ static void test_columns_give_way_in_their_order(void **state)
         for (size_t i = gone; i < 4; i++)
             if (!has(&l, order[i]))
                 fail_msg("width %d: %s went before %s", width, column_title(order[i]), column_title(order[gone]));
-        assert_true(has(&l, COLUMN_TIME) && has(&l, COLUMN_SESSION) && has(&l, COLUMN_MODEL) && has(&l, COLUMN_STATE) && has(&l, COLUMN_COST));
+        assert_true(has(&l, COLUMN_TIME) && has(&l, COLUMN_SESSION) && has(&l, COLUMN_MODEL) && has(&l, COLUMN_STATE) &&
+                    has(&l, COLUMN_COST));
     }
     assert_int_equal(gone, 4);
 }
@@ -221,7 +223,10 @@ static void test_in_force_for_a_scope(void **state)
     (void)state;
     struct route routes[] = {
         {.id = 1, .enabled = true, .set_model = (char *)"old"},
-        {.id = 2, .enabled = true, .set_model = (char *)"new", .params_json = (char *)"{\"cache_enabled\": true, \"cache_ttl\":3600}"},
+        {.id = 2,
+         .enabled = true,
+         .set_model = (char *)"new",
+         .params_json = (char *)"{\"cache_enabled\": true, \"cache_ttl\":3600}"},
         {.id = 3, .enabled = false, .set_model = (char *)"off", .set_provider = (char *)"off"},
         {.id = 4, .enabled = true, .session_id = (char *)"s1", .set_provider = (char *)"bedrock"},
     };

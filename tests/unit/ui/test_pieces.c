@@ -137,11 +137,30 @@ static void test_the_keys_of_the_contract(void **state)
         int key;
         enum action action;
     } live[] = {
-        {'1', ACTION_VIEW_1}, {'5', ACTION_VIEW_5}, {KEY_CODE_ENTER, ACTION_OPEN}, {KEY_CODE_ESC, ACTION_BACK}, {'q', ACTION_BACK},
-        {'Q', ACTION_LEAVE}, {'m', ACTION_MODEL}, {'p', ACTION_PROVIDER}, {'u', ACTION_UNDO}, {'/', ACTION_FILTER}, {'s', ACTION_SORT},
-        {'F', ACTION_FOLLOW}, {'e', ACTION_NEXT_ERROR}, {'E', ACTION_PREVIOUS_ERROR}, {'y', ACTION_COPY}, {'?', ACTION_HELP},
-        {KEY_CTRL('L'), ACTION_REDRAW}, {'j', ACTION_DOWN}, {'k', ACTION_UP}, {'g', ACTION_FIRST}, {'G', ACTION_LAST},
-        {KEY_CODE_PAGE_UP, ACTION_PAGE_UP}, {KEY_CODE_PAGE_DOWN, ACTION_PAGE_DOWN}, {'R', ACTION_RESTART},
+        {'1', ACTION_VIEW_1},
+        {'5', ACTION_VIEW_5},
+        {KEY_CODE_ENTER, ACTION_OPEN},
+        {KEY_CODE_ESC, ACTION_BACK},
+        {'q', ACTION_BACK},
+        {'Q', ACTION_LEAVE},
+        {'m', ACTION_MODEL},
+        {'p', ACTION_PROVIDER},
+        {'u', ACTION_UNDO},
+        {'/', ACTION_FILTER},
+        {'s', ACTION_SORT},
+        {'F', ACTION_FOLLOW},
+        {'e', ACTION_NEXT_ERROR},
+        {'E', ACTION_PREVIOUS_ERROR},
+        {'y', ACTION_COPY},
+        {'?', ACTION_HELP},
+        {KEY_CTRL('L'), ACTION_REDRAW},
+        {'j', ACTION_DOWN},
+        {'k', ACTION_UP},
+        {'g', ACTION_FIRST},
+        {'G', ACTION_LAST},
+        {KEY_CODE_PAGE_UP, ACTION_PAGE_UP},
+        {KEY_CODE_PAGE_DOWN, ACTION_PAGE_DOWN},
+        {'R', ACTION_RESTART},
     };
     for (size_t i = 0; i < sizeof(live) / sizeof(live[0]); i++)
         if (keys_action(PLACE_LIVE, live[i].key) != live[i].action)

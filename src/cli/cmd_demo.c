@@ -96,9 +96,7 @@ static int start(struct demo *d, const char *program, struct err *e)
     if (gateway_start(&d->screen.start, &d->screen.gateway, e) != 0)
         return -1;
     d->has_gateway = true;
-    /* A gateway started again must be where the player looks for it. */
-    xreplace(&d->settings.listen, d->screen.gateway.peer.address);
-    char *url = xasprintf("http://%s/api/anthropic/", d->settings.listen);
+    char *url = xasprintf("http://%s/api/anthropic/", d->screen.gateway.peer.address);
     d->player = player_start(url, DEMO_KEY, d->speed, (unsigned)d->seed, e);
     free(url);
     return d->player ? 0 : -1;
@@ -123,7 +121,7 @@ static int show(struct demo *d, struct err *e)
     struct catalog *catalog = cli_catalog();
     char *lines = xasprintf(
         "export ANTHROPIC_BASE_URL=http://%s/api/anthropic/ ANTHROPIC_API_KEY=%s ANTHROPIC_AUTH_TOKEN=\nclaude",
-        d->settings.listen, DEMO_KEY);
+        d->screen.gateway.peer.address, DEMO_KEY);
     int r = screen_run(&d->screen, catalog, lines, true, e);
     free(lines);
     catalog_free(catalog);

@@ -1,18 +1,24 @@
 #include "cli/screen.h"
 
+#include <stdio.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "cli/output.h"
 #include "ui/dashboard.h"
 
+/* Where it was: that is where clients look for it. */
 static int restart(void *arg, struct err *e)
 {
     struct screen *s = arg;
+    struct settings where = *s->start.settings;
+    struct start_options again = s->start;
     bool was_ours = s->gateway.is_ours;
+    where.listen = s->address;
+    again.settings = &where;
     if (was_ours && s->gateway.pid > 0)
         waitpid(s->gateway.pid, NULL, WNOHANG);
-    if (gateway_start(&s->start, &s->gateway, e) == 0)
+    if (gateway_start(&again, &s->gateway, e) == 0)
         return 0;
     s->gateway.is_ours = was_ours;
     s->gateway.pid = -1;
@@ -22,10 +28,11 @@ static int restart(void *arg, struct err *e)
 int screen_run(struct screen *s, const struct catalog *catalog, const char *setup_lines, bool is_demo, struct err *e)
 {
     const struct settings *settings = s->start.settings;
+    snprintf(s->address, sizeof s->address, "%s", s->gateway.peer.address);
     struct dashboard_options o = {
         .log_path = settings->log_path,
         .upstream = s->gateway.peer.upstream,
-        .listen = s->gateway.peer.address,
+        .listen = s->address,
         .catalog = catalog,
         .is_demo = is_demo,
         .color = settings->color,

@@ -13,6 +13,7 @@
 struct screen {
     struct start_options start; /* how the gateway was started, and would be again */
     struct started gateway;
+    char address[64]; /* where it listened first; set by screen_run */
 };
 
 /* Until the user leaves. */

@@ -170,6 +170,20 @@ def test_leaving_ends_a_gateway_that_nobody_used(stage, sim, home):
     wait_for(lambda: not is_alive(state["pid"]), what="the gateway's process to end")
 
 
+def test_a_key_starts_a_dead_gateway_where_it_was(stage, sim, home):
+    screen = stage.screen([PROGRAM, *home, "--upstream", sim.base_url])
+    before = wait_for(lambda: (lambda s: s if s["running"] else None)(status(stage, home)))
+    screen.wait_text("live")
+    os.kill(before["pid"], signal.SIGKILL)
+    screen.wait_text("gateway (has )?stopped")
+    screen.keys("R")
+    after = wait_for(lambda: (lambda s: s if s["running"] else None)(status(stage, home)))
+    assert after["address"] == before["address"] and after["pid"] != before["pid"]
+    screen.wait_text("live")
+    screen.keys("Q")
+    assert screen.wait_dead() == 0
+
+
 def test_two_that_start_at_once_share_one_gateway(stage, sim, home):
     actors = [stage.start(*home, "--upstream", sim.base_url, "run", "bash", "-c", f"echo $ANTHROPIC_BASE_URL; {WAIT}",
                           env={"RESPAN_API_KEY": KEY}) for _ in range(3)]

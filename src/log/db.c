@@ -139,6 +139,19 @@ static int refuse(struct db *db, int rc, struct err *e)
     }
 }
 
+/* A rolled back transaction has forgotten its code, but not its text. */
+void db_explain(struct db *db, struct err *e)
+{
+    static const int codes[] = {SQLITE_NOTADB, SQLITE_CORRUPT, SQLITE_BUSY, SQLITE_FULL, SQLITE_READONLY};
+    for (size_t i = 0; i < sizeof codes / sizeof *codes; i++) {
+        if (strcmp(e->text, sqlite3_errstr(codes[i])) != 0)
+            continue;
+        refuse(db, codes[i], e);
+        return;
+    }
+    err_prefix(e, "the log %s cannot be used", db->path);
+}
+
 static int open_sqlite(struct db *db, enum db_mode mode, struct err *e)
 {
     int flags =

@@ -104,7 +104,7 @@ struct writer *writer_open(const struct journal_options *o, struct queue *q, str
         goto fail;
     w->sq = db_sqlite(w->db);
     if (open_parts(w, o, e) != 0) {
-        err_prefix(e, "the log %s cannot be written", o->path);
+        db_explain(w->db, e);
         goto fail;
     }
     sqlite3_busy_timeout(w->sq, BUSY_MS);

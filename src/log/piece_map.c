@@ -56,7 +56,7 @@ static int make_room(struct piece_map *m)
     if (m->size == 0)
         return rebuild(m, SMALLEST, 0);
     if (m->count < PIECE_MAP_MAX)
-        return m->count < m->size / 2 ? 0 : rebuild(m, m->size * 2, 0);
+        return m->count < m->size / 4 * 3 ? 0 : rebuild(m, m->size * 2, 0);
     uint64_t newest = 0;
     uint64_t oldest = UINT64_MAX;
     for (size_t i = 0; i < m->size; i++) {

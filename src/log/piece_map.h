@@ -6,7 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define PIECE_MAP_MAX  ((size_t)1 << 20) /* entries, 24 bytes each at half load: 48 MB at the very most */
+#define PIECE_MAP_MAX  ((size_t)3 << 18) /* entries: three quarters of a table of 25 MB, its largest */
 #define PIECE_MAP_LOAD ((size_t)300000)  /* of the newest at start: 30 ms */
 
 struct piece_hash {

@@ -200,6 +200,7 @@ static const char *const tables[] = {
  * columns that somebody really reads. */
 #define SQL_LIVE(column) "(SELECT p." column " FROM progress p WHERE p.call_id = c.id)"
 
+/* clang-format off */
 static const char *const views[] = {
     "CREATE VIEW calls AS SELECT"
     "  c.id, c.state, c.started_at, c.finished_at, c.session_id,"
@@ -207,29 +208,18 @@ static const char *const views[] = {
     "  c.agent_id, c.parent_agent_id, c.purpose, c.method, c.path, c.status, c.error_type, c.error_message,"
     "  c.stop_reason, c.model_asked, c.model_sent, c.model_served, c.provider_pinned, c.provider_served,"
     "  c.tokens_in, c.tokens_cache_read, c.tokens_cache_write_5m, c.tokens_cache_write_1h,"
-    "  CASE c.state WHEN 'open' THEN " SQL_LIVE(
-        "tokens_out") " ELSE c.tokens_out END AS tokens_out,"
-                      "  c.cost_microusd, c.cost_source, c.respan_cache, c.ttfb_ms, c.ttft_ms, c.duration_ms, "
-                      "c.bytes_in,"
-                      "  CASE c.state WHEN 'open' THEN " SQL_LIVE(
-                          "bytes_out") " ELSE c.bytes_out END AS bytes_out,"
-                                       "  c.request_id, c.respan_log_id, c.attempt, c.cache_break, c.body_state,"
-                                       /* beyond the contract */
-                                       "  c.request_headers, c.sent_headers, c.response_headers, c.route_note, "
-                                       "c.changes, c.work_dir,"
-                                       "  c.sent_body IS NOT NULL AS has_sent_body,"
-                                       "  CASE c.state WHEN 'open' THEN " SQL_LIVE(
-                                           "tokens_out") " END AS live_tokens_out,"
-                                                         "  CASE c.state WHEN 'open' THEN " SQL_LIVE(
-                                                             "is_estimate") " END AS live_is_estimate,"
-                                                                            "  CASE c.state WHEN 'open' THEN " SQL_LIVE(
-                                                                                "bytes_out") " END AS live_bytes_out,"
-                                                                                             "  c.web_searches, "
-                                                                                             "c.is_retry, "
-                                                                                             "c.cache_break_microusd, "
-                                                                                             "c.cost_catalog_microusd, "
-                                                                                             "c.cost_differs"
-                                                                                             " FROM call c",
+    "  CASE c.state WHEN 'open' THEN " SQL_LIVE("tokens_out") " ELSE c.tokens_out END AS tokens_out,"
+    "  c.cost_microusd, c.cost_source, c.respan_cache, c.ttfb_ms, c.ttft_ms, c.duration_ms, c.bytes_in,"
+    "  CASE c.state WHEN 'open' THEN " SQL_LIVE("bytes_out") " ELSE c.bytes_out END AS bytes_out,"
+    "  c.request_id, c.respan_log_id, c.attempt, c.cache_break, c.body_state,"
+    /* beyond the contract */
+    "  c.request_headers, c.sent_headers, c.response_headers, c.route_note, c.changes, c.work_dir,"
+    "  c.sent_body IS NOT NULL AS has_sent_body,"
+    "  CASE c.state WHEN 'open' THEN " SQL_LIVE("tokens_out") " END AS live_tokens_out,"
+    "  CASE c.state WHEN 'open' THEN " SQL_LIVE("is_estimate") " END AS live_is_estimate,"
+    "  CASE c.state WHEN 'open' THEN " SQL_LIVE("bytes_out") " END AS live_bytes_out,"
+    "  c.web_searches, c.is_retry, c.cache_break_microusd, c.cost_catalog_microusd, c.cost_differs"
+    " FROM call c",
 
     "CREATE VIEW sessions AS SELECT"
     "  s.session_id, s.title, s.first_at, s.last_at,"
@@ -241,6 +231,7 @@ static const char *const views[] = {
     "  (SELECT count(*) FROM call c WHERE c.state = 'open' AND c.session_id = s.session_id) AS running"
     " FROM session s",
 };
+/* clang-format on */
 
 static int run(sqlite3 *sq, const char *sql, struct err *e)
 {

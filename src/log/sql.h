@@ -13,6 +13,8 @@
 
 /* The connection inside; stays db's. */
 sqlite3 *db_sqlite(struct db *db);
+/* Make the sentence a user reads of what SQLite just said (e's text). */
+void db_explain(struct db *db, struct err *e);
 
 /* NULL on error. Finalize with sqlite3_finalize(). */
 sqlite3_stmt *sql_prepare(sqlite3 *sq, const char *sql, struct err *e);

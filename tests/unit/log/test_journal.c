@@ -523,6 +523,28 @@ static void test_rows_are_dropped_whole_and_counted(void **state)
     db_close(db);
 }
 
+static void test_a_log_damaged_inside_is_refused_at_start(void **state)
+{
+    (void)state;
+    struct err e = {""};
+    struct journal *j = open_journal();
+    for (int i = 0; i < 200; i++)
+        begin(j, "s", NULL, 0);
+    journal_close(j);
+    struct db *db = open_reader();
+    int64_t root = ask(db, "SELECT rootpage FROM sqlite_schema WHERE name = 'call'");
+    db_close(db);
+    FILE *f = fopen(path, "r+"); /* nobody has it open now */
+    assert_non_null(f);
+    assert_int_equal(fseek(f, (long)(root - 1) * 4096, SEEK_SET), 0);
+    for (int i = 0; i < 4096; i++)
+        fputc(0xa5, f);
+    fclose(f);
+    assert_null(journal_open(&options, &e));
+    if (!strstr(e.text, "is damaged"))
+        fail_msg("%s", e.text);
+}
+
 /* Files may not grow: what a full disk does, without one. */
 static void let_files_grow_to(rlim_t bytes)
 {
@@ -608,6 +630,7 @@ int main(void)
         WITH_DIR(test_a_log_moved_away_is_told_within_a_second_or_so),
         WITH_DIR(test_bodies_are_dropped_before_rows),
         WITH_DIR(test_rows_are_dropped_whole_and_counted),
+        WITH_DIR(test_a_log_damaged_inside_is_refused_at_start),
         WITH_DIR(test_writing_resumes_when_the_disk_takes_it_again),
         WITH_DIR(test_the_write_ahead_log_stays_short),
     };

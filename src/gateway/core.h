@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include "gateway/gateway.h"
+#include "gateway/lookup.h"
 #include "gateway/loop.h"
 #include "gateway/server.h"
 #include "gateway/target.h"
@@ -22,6 +23,7 @@ struct gateway {
     struct loop *loop;
     struct server *server;
     struct upstream *upstream;
+    struct lookup *lookup;             /* NULL: Respan has no log that could be asked */
     struct journal *journal;
     struct route_watch *routes;
     struct peer_lock *lock;

@@ -395,6 +395,8 @@ void exchange_closed(void *exchange, bool is_whole, int64_t delivered)
     if (x->end == END_NONE)
         x->end = END_WHOLE;
     record_end(x);
+    if (x->has_begun && x->respan_log_id)
+        lookup_call(g->lookup, x->id, x->respan_log_id, &x->headers);
     if (x->is_in_flight)
         g->in_flight--;
     exchange_free(x);

@@ -165,6 +165,18 @@ static int open_log(struct gateway *g, struct err *e)
     return 0;
 }
 
+/* Without it everything else works, so nothing of it stops the start. */
+static void start_lookup(struct gateway *g)
+{
+    const struct gateway_options *o = g->options;
+    char *derived = lookup_api_base(o->upstream);
+    struct lookup_options lookup = {derived ? derived : o->api_base, o->respan_key, o->ca_file, g->journal};
+    struct err e;
+    if (lookup.api_base && !(g->lookup = lookup_new(g->loop, &lookup, &e)))
+        diag_line("costs are not looked up at Respan: %s", e.text);
+    free(derived);
+}
+
 static int announce(struct gateway *g, struct err *e)
 {
     unsigned char random[32];
@@ -193,6 +205,7 @@ static int start(struct gateway *g, struct err *e)
     g->upstream = upstream_new(g->loop, &upstream, e);
     if (!g->upstream)
         goto fail;
+    start_lookup(g);
     if (announce(g, e) != 0)
         goto fail;
     g->server = server_new(g->loop, &server, fd, e);
@@ -207,6 +220,7 @@ static void stop(struct gateway *g)
 {
     stop_calls(g);
     server_free(g->server);
+    lookup_free(g->lookup);
     upstream_free(g->upstream);
     route_watch_close(g->routes);
     journal_close(g->journal);

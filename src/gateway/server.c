@@ -34,11 +34,14 @@
 #include "base/diag.h"
 #include "base/mem.h"
 
-/* Room for 64 KiB of headers each way beside microhttpd's own use of the pool; a
- * head that is far larger gets its 431 from microhttpd.  It is mapped lazily. */
-#define POOL_BYTES ((size_t)160 << 10)
-/* A known-length answer is copied through a block of this size. */
-#define BLOCK_BYTES ((size_t)16 << 10)
+/* Room for 64 KiB of headers and an answer's beside microhttpd's own use of the
+ * pool; a head that is far larger gets its 431 from microhttpd.  Not more: it is
+ * cleared for every request, and stays in memory with every connection. */
+#define POOL_BYTES ((size_t)96 << 10)
+/* An answer of known length is copied through a block of this size.  A chunked one
+ * does not use it, yet microhttpd allocates it. */
+#define BLOCK_BYTES        ((size_t)16 << 10)
+#define UNUSED_BLOCK_BYTES ((size_t)64)
 #define BACKLOG     511
 
 struct connection {
@@ -382,7 +385,8 @@ int client_answer(struct client *c, int status, const struct headers *headers, i
         return -1;
     c->refs++; /* answer_freed() gives it back */
     uint64_t size = length >= 0 ? (uint64_t)length : MHD_SIZE_UNKNOWN;
-    struct MHD_Response *r = MHD_create_response_from_callback(size, BLOCK_BYTES, read_answer, c, answer_freed);
+    size_t block = length < 0 ? UNUSED_BLOCK_BYTES : BLOCK_BYTES;
+    struct MHD_Response *r = MHD_create_response_from_callback(size, block, read_answer, c, answer_freed);
     if (!r) {
         client_unref(c);
         goto broken;

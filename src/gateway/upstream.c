@@ -41,10 +41,10 @@
 #define KEEP_CONNECTIONS 64L
 /* Easy handles kept for reuse: making one costs more than a whole call's work. */
 #define KEEP_HANDLES 32
-/* One write call for most bodies' start; more would stay allocated per stream. */
-#define UPLOAD_BYTES 65536L
+/* Few send calls for a body; given back as soon as it is out. */
+#define UPLOAD_BYTES 262144L
 /* An answer's head that still fits into microhttpd's pool beside a request's 64 KiB. */
-#define HEAD_MAX ((size_t)64 << 10)
+#define HEAD_MAX ((size_t)20 << 10)
 /* Bytes sent and not acknowledged for this long: the way is gone (a laptop slept,
  * a network changed), though nobody closed the connection. */
 #define UNACKED_MS 30000
@@ -239,7 +239,7 @@ static void finish(struct transfer *t, CURLcode code)
     enum transfer_end how = end_of(t, code);
     const char *text = t->error[0] ? t->error : curl_easy_strerror(code);
     if (t->head_is_bad)
-        text = "its answer's headers are malformed or larger than 64 KB";
+        text = "its answer's headers are malformed or larger than 20 KB";
     else if (code == CURLE_ABORTED_BY_CALLBACK)
         text = "a kept-alive connection closed after the request was sent; it is not sent again, since it may have been acted on";
     else if (code == CURLE_OK && how == TRANSFER_CUT)
@@ -360,7 +360,9 @@ static bool has_two_lengths(const struct headers *h)
     return false;
 }
 
-/* Once all of it went out the request's body is not read again (see NO RESENDING). */
+/* Once all of it went out the request's body is not read again (see NO RESENDING).
+ * libcurl would keep its copying buffer for the life of the handle, 64 KiB and more
+ * a stream; setting its size, to whatever value, frees it. */
 static void drop_sent_body(struct transfer *t)
 {
     curl_off_t sent = 0;
@@ -370,6 +372,7 @@ static void drop_sent_body(struct transfer *t)
         return;
     blob_unref(t->body);
     t->body = NULL;
+    curl_easy_setopt(t->easy, CURLOPT_UPLOAD_BUFFERSIZE, UPLOAD_BYTES);
 }
 
 static size_t on_header(char *line, size_t size, size_t count, void *arg)

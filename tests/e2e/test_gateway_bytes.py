@@ -180,14 +180,14 @@ def test_head_arrives_before_the_first_byte_of_the_body(recorded, recorder):
         assert answer.status == 200 and answer.body == b"x" and answer.complete
 
 
-def test_answer_with_60_kb_of_headers_passes(recorded, recorder):
-    recorder.answer(plain(b"ok", headers=[(f"Y-{n}", "v" * 1000) for n in range(58)]))
+def test_answer_with_19_kb_of_headers_passes(recorded, recorder):
+    recorder.answer(plain(b"ok", headers=[(f"Y-{n}", "v" * 1000) for n in range(19)]))
     answer = recorded.request("POST", TARGET, [(f"X-{n}", "v" * 1000) for n in range(58)], b"x" * 90_000)
-    assert answer.status == 200 and answer.body == b"ok" and len(answer.headers) >= 59
+    assert answer.status == 200 and answer.body == b"ok" and len(answer.headers) >= 20
 
 
 def test_answer_with_too_many_headers_is_502(recorded, recorder):
-    recorder.answer(plain(b"ok", headers=[(f"Y-{n}", "v" * 1000) for n in range(100)]))
+    recorder.answer(plain(b"ok", headers=[(f"Y-{n}", "v" * 1000) for n in range(30)]))
     answer = recorded.messages(b"{}")
     assert answer.status == 502 and answer.header("x-spantop-error") == "upstream_cut"
 

@@ -271,7 +271,7 @@ def test_clients_come_and_go_at_random(recorded, recorder):
         steps = [[threading.Event()], [STREAM, b"1\r\nx\r\n", threading.Event()], [STREAM, b"1\r\nx\r\n0\r\n\r\n"]][n % 3]
         recorder.answer(*steps)
     clients = [ask(recorded) for _ in range(120)]
-    recorder.wait_request(60)
+    recorder.wait_request(120)
     for n, client in enumerate(clients):
         client.reset() if n % 2 else client.close()
     wait_for(lambda: recorded.health()["in_flight"] == 0, what="every call to be over")

@@ -26,14 +26,6 @@
 #define STATUS_NOT_EXECUTABLE 126 /* as env(1) and every shell */
 #define STATUS_NOT_FOUND      127
 
-static volatile sig_atomic_t child_pid;
-
-static void pass_on(int number)
-{
-    if (child_pid > 0)
-        kill((pid_t)child_pid, number);
-}
-
 /* --- The child's environment -------------------------------------------------- */
 
 /* A proxy for the world must not get calls to the loopback address. */
@@ -81,9 +73,12 @@ static int find_key(const struct settings *s, bool *keeps_key, struct err *e)
 
 static void become_command(char **argv, const struct client_env *env, bool keeps_key)
 {
-    static const int numbers[] = {SIGINT, SIGQUIT, SIGTERM, SIGHUP, SIGUSR1, SIGUSR2, SIGPIPE, SIGTSTP};
+    static const int numbers[] = {SIGINT, SIGQUIT, SIGTSTP, SIGCHLD, SIGPIPE};
+    sigset_t none;
     for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
         signal(numbers[i], SIG_DFL);
+    sigemptyset(&none);
+    sigprocmask(SIG_SETMASK, &none, NULL);
     set_environment(env, keeps_key);
     execvp(argv[0], argv);
     int reason = errno;
@@ -91,27 +86,38 @@ static void become_command(char **argv, const struct client_env *env, bool keeps
     _exit(reason == ENOENT ? STATUS_NOT_FOUND : STATUS_NOT_EXECUTABLE);
 }
 
-static void set_signals(void)
+static void on_child(int number)
 {
-    static const int passed[] = {SIGTERM, SIGHUP, SIGUSR1, SIGUSR2};
-    struct sigaction pass = {.sa_handler = pass_on, .sa_flags = SA_RESTART};
+    (void)number; /* a handler, for a signal that is ignored need not be waited for */
+}
+
+/* What is waited for in wait_for_end(): the command's end, and what is passed on to it. */
+static void set_signals(sigset_t *awaited)
+{
+    static const int numbers[] = {SIGCHLD, SIGTERM, SIGHUP, SIGUSR1, SIGUSR2};
     signal(SIGINT, SIG_IGN); /* the terminal sends these to the command itself */
     signal(SIGQUIT, SIG_IGN);
     signal(SIGTSTP, SIG_IGN); /* we stop when the command has stopped, not besides */
-    for (size_t i = 0; i < sizeof passed / sizeof *passed; i++)
-        sigaction(passed[i], &pass, NULL);
+    signal(SIGCHLD, on_child);
+    sigemptyset(awaited);
+    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
+        sigaddset(awaited, numbers[i]);
+    sigprocmask(SIG_BLOCK, awaited, NULL);
 }
 
 /* waitpid's status once it ended. */
-static int wait_for_end(pid_t pid)
+static int wait_for_end(pid_t pid, const sigset_t *awaited)
 {
-    int status = 0;
     for (;;) {
-        if (waitpid(pid, &status, WUNTRACED) < 0) {
-            if (errno == EINTR)
-                continue;
-            return 1 << 8;
+        int number, status;
+        if (sigwait(awaited, &number) != 0)
+            continue;
+        if (number != SIGCHLD) {
+            kill(pid, number);
+            continue;
         }
+        if (waitpid(pid, &status, WUNTRACED | WNOHANG) != pid)
+            continue; /* the gateway, which is our child, too */
         if (!WIFSTOPPED(status))
             return status;
         raise(SIGSTOP); /* until the shell continues the whole group */
@@ -125,7 +131,10 @@ static int end_as(int status)
     struct rlimit no_core = {0, 0};
     setrlimit(RLIMIT_CORE, &no_core); /* the command's core is there already */
     fflush(NULL);
+    sigset_t none;
+    sigemptyset(&none);
     signal(WTERMSIG(status), SIG_DFL);
+    sigprocmask(SIG_SETMASK, &none, NULL);
     raise(WTERMSIG(status));
     return 128 + WTERMSIG(status);
 }
@@ -255,16 +264,15 @@ static int run(struct cli *c, struct err *e)
         client_env_load(&c->settings, &env, e) != 0)
         return CLI_FAILED;
     struct before before = look_before(&c->settings, &gateway);
-    set_signals();
+    sigset_t awaited;
+    set_signals(&awaited);
     fflush(NULL);
     pid_t pid = fork();
     if (pid == 0)
         become_command(c->args.words, &env, keeps_key);
     if (pid < 0)
         return err_set(e, "cannot run %s: %s", c->args.words[0], strerror(errno));
-    child_pid = pid;
-    int status = wait_for_end(pid);
-    child_pid = 0;
+    int status = wait_for_end(pid, &awaited);
     tell_cost(c, &gateway, &before);
     return end_as(status);
 }

@@ -63,6 +63,7 @@ struct exchange {
 
     /* The answer. */
     int status;                 /* what the client got; 0: nothing yet */
+    bool is_until_close;        /* neither a length nor chunks: the connection's end is its end */
     struct blob *response;      /* for the log */
     bool is_response_dropped;
     struct tap *tap;

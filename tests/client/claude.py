@@ -22,6 +22,16 @@ class Unavailable(Exception):
     """Why there is no client here."""
 
 
+def npm(folder, *args):
+    """What it complains about, "" when nothing."""
+    try:
+        done = subprocess.run(["npm", *args, "--fetch-retries=2", "--update-notifier=false"], cwd=folder, timeout=240,
+                              stdin=subprocess.DEVNULL, capture_output=True, text=True)
+    except subprocess.TimeoutExpired:
+        return "it did not end within 240 s"
+    return done.stderr[-500:] if done.returncode else ""
+
+
 def fetch():
     """The path of the pinned binary; Unavailable says why there is none."""
     machine = MACHINES.get(platform.machine())
@@ -37,14 +47,11 @@ def fetch():
         folder.mkdir(parents=True, exist_ok=True)
         for name in ("package.json", "package-lock.json"):
             shutil.copy(HERE / name, folder)
-        try:
-            done = subprocess.run(["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund"], cwd=folder, timeout=240,
-                                  stdin=subprocess.DEVNULL, capture_output=True, text=True)
-            said = done.stderr[-500:]
-        except subprocess.TimeoutExpired:
-            said = "it did not end within 240 s"
+        said = npm(folder, "ci", "--ignore-scripts", "--no-audit", "--no-fund")
         if not binary.exists():
-            raise Unavailable(f"npm could not fetch {package}@{wanted[package]}: {said}")
+            # npm passes over an optional package that it cannot fetch; a look-up says why.
+            raise Unavailable(f"npm could not fetch {package}@{wanted[package]}: "
+                              f"{said or npm(folder, 'view', f'{package}@{wanted[package]}', 'version')}")
     return binary
 
 

@@ -91,6 +91,11 @@ void journal_amend(struct journal *j, int64_t id, struct amend *a)
     queue_put_amend(j->queue, id, a);
 }
 
+void journal_refuse_route(struct journal *j, int64_t route_id, const char *note)
+{
+    queue_put_refuse(j->queue, route_id, note);
+}
+
 void journal_stats(struct journal *j, struct journal_stats *s)
 {
     queue_stats(j->queue, s);

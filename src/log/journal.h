@@ -61,6 +61,10 @@ void journal_end(struct journal *j, struct call *c, struct blob *response, struc
  * amendment, is committed first does not matter. */
 void journal_amend(struct journal *j, int64_t id, struct amend *a);
 
+/* The upstream refused a call for what this route made of it: the route is
+ * disabled, with note in words. */
+void journal_refuse_route(struct journal *j, int64_t route_id, const char *note);
+
 struct journal_stats {
     int64_t dropped_rows;
     int64_t dropped_bodies;

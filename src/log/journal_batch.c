@@ -9,6 +9,7 @@
 #include "log/journal_amends.h"
 #include "log/journal_begin.h"
 #include "log/journal_lost.h"
+#include "log/journal_refusals.h"
 #include "log/journal_rows.h"
 #include "log/journal_sums.h"
 #include "log/retention.h"
@@ -33,6 +34,7 @@ struct batch {
     struct rows *rows;
     struct sums *sums;
     struct amends *amends;
+    struct refusals *refusals;
     struct retention *retention;
     sqlite3_stmt *end_progress;
     sqlite3_stmt *add_meta;
@@ -75,7 +77,8 @@ struct batch *batch_open(sqlite3 *sq, const struct journal_options *o, struct qu
     b->sums = sums_open(sq, o->catalog, e);
     b->rows = b->sums ? rows_open(sq, e) : NULL;
     b->amends = b->rows ? amends_open(sq, b->rows, b->sums, e) : NULL;
-    if (!b->amends || prepare(b, e) != 0 || mark_lost(b, e) != 0)
+    b->refusals = b->amends ? refusals_open(sq, e) : NULL;
+    if (!b->refusals || prepare(b, e) != 0 || mark_lost(b, e) != 0)
         goto fail;
     b->bodies = bodies_open(sq, e);
     b->retention = b->bodies ? retention_open(sq, b->bodies, o->max_log_bytes, o->keep_days, e) : NULL;
@@ -104,6 +107,7 @@ void batch_free(struct batch *b)
     retention_free(b->retention);
     bodies_free(b->bodies);
     amends_free(b->amends);
+    refusals_free(b->refusals);
     rows_free(b->rows);
     sums_free(b->sums);
     sqlite3_finalize(b->end_progress);
@@ -213,6 +217,10 @@ void batch_take(struct batch *b, struct queue_op *op)
         amends_take(b->amends, op);
         return;
     }
+    if (op->kind == QUEUE_REFUSE) {
+        refusals_take(b->refusals, op);
+        return;
+    }
     if (op->call.started_at < 0 && op->kind == QUEUE_BEGIN)
         op->call.started_at = clock_wall_ms();
     if (op->call.finished_at < 0 && op->kind == QUEUE_END)
@@ -275,7 +283,7 @@ int batch_write(struct batch *b, struct err *e)
     for (const struct row *row = rows_dirty(b->rows); row; row = row->next_dirty)
         if (write_row(b, row, e) != 0)
             return -1;
-    if (amends_write(b->amends, e) != 0)
+    if (amends_write(b->amends, e) != 0 || refusals_write(b->refusals, e) != 0)
         return -1;
     for (const struct title *t = b->titles; t; t = t->next)
         if (sums_title(b->sums, t->session_id, t->text, e) != 0)
@@ -288,7 +296,8 @@ size_t batch_written(struct batch *b, int64_t *ended)
     bodies_written(b->bodies);
     retention_written(b->retention);
     drop_titles(b);
-    return rows_written(b->rows, ended) + amends_written(b->amends);
+    return rows_written(b->rows, ended) + amends_written(b->amends) +
+           refusals_written(b->refusals);
 }
 
 int64_t batch_retention_due_us(const struct batch *b)

@@ -300,6 +300,18 @@ void queue_put_amend(struct queue *q, int64_t id, struct amend *a)
     queue_op_free(op);
 }
 
+void queue_put_refuse(struct queue *q, int64_t route_id, const char *note)
+{
+    struct call c;
+    call_init(&c);
+    c.id = route_id;
+    c.route_note = xstrdup(note);
+    struct queue_op *op = op_new(QUEUE_REFUSE, &c, NULL, NULL);
+    pthread_mutex_lock(&q->lock);
+    append(q, op);
+    pthread_mutex_unlock(&q->lock);
+}
+
 void queue_stop(struct queue *q)
 {
     pthread_mutex_lock(&q->lock);

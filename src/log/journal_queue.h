@@ -25,11 +25,11 @@
 #define QUEUE_IDS         ((int64_t)4096)    /* ids reserved at once: seconds of the heaviest load */
 #define QUEUE_PROGRESS_US ((int64_t)200000)  /* five times a second */
 
-enum queue_op_kind { QUEUE_BEGIN, QUEUE_END, QUEUE_AMEND };
+enum queue_op_kind { QUEUE_BEGIN, QUEUE_END, QUEUE_AMEND, QUEUE_REFUSE };
 struct queue_op {
     struct queue_op *next;
     enum queue_op_kind kind;
-    struct call call; /* amend: its id alone */
+    struct call call; /* amend: its id alone; refuse: the route's id and a note */
     struct amend amend;
     struct blob *body; /* begin: the request; end: the answer */
     struct blob *sent;
@@ -55,6 +55,8 @@ void queue_put_begin(struct queue *q, struct call *c, struct blob *body, struct 
 void queue_put_end(struct queue *q, struct call *c, struct blob *answer, struct blob *sent);
 /* Let go when the rows' room is used up: the call keeps the catalog's cost. */
 void queue_put_amend(struct queue *q, int64_t id, struct amend *a);
+/* A route to be disabled. */
+void queue_put_refuse(struct queue *q, int64_t route_id, const char *note);
 void queue_put_progress(struct queue *q, const struct queue_progress *p);
 void queue_stop(struct queue *q);
 void queue_stats(struct queue *q, struct journal_stats *s);

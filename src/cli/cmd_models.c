@@ -57,10 +57,10 @@ static void print_table(const struct catalog *catalog, int today)
         {.title = "MODEL"},
         {.title = "IN $/M", .right = true},
         {.title = "OUT $/M", .right = true},
-        {.title = "READ $/M", .right = true},
+        {.title = "READ $/M", .right = true, .drop = 1},
         {.title = "CONTEXT", .right = true},
-        {.title = "THINKING"},
-        {.title = "PROVIDERS", .shrinks = true},
+        {.title = "THINKING", .drop = 2},
+        {.title = "PROVIDERS", .shrinks = true, .min_width = 14},
     };
     struct table t;
     table_init(&t, columns, sizeof columns / sizeof *columns);

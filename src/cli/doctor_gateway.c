@@ -111,19 +111,25 @@ void doctor_check_gateway(struct report *r, const struct settings *s)
 
 /* --- Respan --------------------------------------------------------------------------------- */
 
-/* https://api.respan.ai/api/ of the upstream; NULL: it has none.  Caller frees. */
-static char *api_base(const struct settings *s)
+/* Where calls go: what the running gateway uses counts, unless the user asks for another. */
+static char *upstream_of(const struct settings *s)
 {
-    if (s->api_base)
-        return xstrdup(s->api_base);
-    size_t len = strlen(s->upstream);
-    while (len > 0 && s->upstream[len - 1] == '/')
-        len--;
+    struct peer p;
+    struct err ignored;
+    bool runs = !s->upstream_is_given && peer_find(s->log_path, &p, &ignored) == 0;
+    return xstrdup(runs ? p.upstream : s->upstream);
+}
+
+/* https://api.respan.ai/api/ of the upstream; NULL: it has none.  Caller frees. */
+static char *api_base(const struct settings *s, const char *upstream)
+{
     static const char last[] = "/anthropic";
-    size_t last_len = sizeof last - 1;
-    if (len < last_len || strncmp(s->upstream + len - last_len, last, last_len) != 0)
-        return NULL;
-    return xstrndup(s->upstream, len - last_len + 1);
+    size_t len = strlen(upstream), last_len = sizeof last - 1;
+    while (len > 0 && upstream[len - 1] == '/')
+        len--;
+    if (len < last_len || strncmp(upstream + len - last_len, last, last_len) != 0)
+        return xstrdup(s->api_base);
+    return xstrndup(upstream, len - last_len + 1);
 }
 
 static void check_clock(struct report *r, const struct probe *p)
@@ -172,8 +178,9 @@ void doctor_check_respan(struct report *r, const struct settings *s)
 {
     struct err e = {""};
     struct probe p;
-    char *base = api_base(s);
-    char *url = base ? xasprintf("%shealth-check/", base) : xstrdup(s->upstream);
+    char *upstream = upstream_of(s);
+    char *base = api_base(s, upstream);
+    char *url = base ? xasprintf("%shealth-check/", base) : xstrdup(upstream);
     if (probe_get(s, url, NULL, PROBE_MS, &p, &e) != 0) {
         report_add(r, "respan", CHECK_FAIL, "look at the network, HTTPS_PROXY and --ca-file",
                    "%s cannot be reached: %s", url, e.text);
@@ -186,4 +193,5 @@ void doctor_check_respan(struct report *r, const struct settings *s)
     check_key(r, s, p.status ? base : NULL);
     free(url);
     free(base);
+    free(upstream);
 }

@@ -10,7 +10,8 @@
 #include "cli/output.h"
 
 #define GAP          2
-#define SHRUNK_WIDTH 6 /* narrower tells nothing any more */
+#define SHRUNK_WIDTH 6    /* narrower tells nothing any more */
+#define DROPPED      (-1) /* the width of a column that went */
 
 void table_init(struct table *t, const struct table_column *columns, size_t count)
 {
@@ -65,21 +66,46 @@ static void measure(const struct table *t, bool header, int *widths)
     }
 }
 
-static void shrink(const struct table *t, int *widths, int columns)
+static int row_width(const struct table *t, const int *widths)
 {
     int all = -GAP;
-    for (size_t c = 0; c < t->column_count; c++)
-        all += widths[c] + GAP;
-    while (columns > 0 && all > columns) {
+    for (size_t c = 0; c < t->column_count; c++) {
+        if (widths[c] != DROPPED)
+            all += widths[c] + GAP;
+    }
+    return all;
+}
+
+/* Narrow the widest that may be, until the row fits or none is left. */
+static bool shrink(const struct table *t, int *widths, int columns)
+{
+    for (int all = row_width(t, widths); all > columns; all--) {
         int *widest = NULL;
         for (size_t c = 0; c < t->column_count; c++) {
-            if (t->columns[c].shrinks && widths[c] > SHRUNK_WIDTH && (!widest || widths[c] > *widest))
+            int floor = t->columns[c].min_width ? t->columns[c].min_width : SHRUNK_WIDTH;
+            if (t->columns[c].shrinks && widths[c] > floor && (!widest || widths[c] > *widest))
                 widest = &widths[c];
         }
         if (!widest)
-            return;
+            return false;
         --*widest;
-        --all;
+    }
+    return true;
+}
+
+static void fit(const struct table *t, bool header, int *widths, int columns)
+{
+    int last = 0;
+    for (size_t c = 0; c < t->column_count; c++)
+        last = t->columns[c].drop > last ? t->columns[c].drop : last;
+    for (int gone = 0; gone <= last; gone++) {
+        measure(t, header, widths);
+        for (size_t c = 0; c < t->column_count; c++) {
+            if (t->columns[c].drop && t->columns[c].drop <= gone)
+                widths[c] = DROPPED;
+        }
+        if (columns <= 0 || shrink(t, widths, columns))
+            return;
     }
 }
 
@@ -102,16 +128,29 @@ static void print_cell(const struct table_column *column, const char *text, int 
     fputs(is_last ? "\n" : "  ", stdout);
 }
 
+static size_t last_shown(const struct table *t, const int *widths)
+{
+    size_t last = 0;
+    for (size_t c = 0; c < t->column_count; c++) {
+        if (widths[c] != DROPPED)
+            last = c;
+    }
+    return last;
+}
+
 void table_print(struct table *t, bool header, int columns)
 {
     int *widths = xcalloc(t->column_count, sizeof *widths);
-    measure(t, header, widths);
-    shrink(t, widths, columns);
-    for (size_t c = 0; header && c < t->column_count; c++)
-        print_cell(&t->columns[c], t->columns[c].title, widths[c], c + 1 == t->column_count);
+    fit(t, header, widths, columns);
+    size_t last = last_shown(t, widths);
+    for (size_t c = 0; header && c < t->column_count; c++) {
+        if (widths[c] != DROPPED)
+            print_cell(&t->columns[c], t->columns[c].title, widths[c], c == last);
+    }
     for (size_t i = 0; i < t->cell_count && !out_is_broken(); i++) {
         size_t c = i % t->column_count;
-        print_cell(&t->columns[c], t->cells[i], widths[c], c + 1 == t->column_count);
+        if (widths[c] != DROPPED)
+            print_cell(&t->columns[c], t->cells[i], widths[c], c == last);
     }
     free(widths);
     drop_cells(t);

@@ -2,7 +2,8 @@
  *
  * Memory: the table owns copies of its cells, cleaned as they come in.
  * Width:  measured by text_width(); where the row is wider than the terminal the
- *         columns marked `shrinks` give way, the widest first. */
+ *         columns marked `shrinks` give way, the widest first, down to their
+ *         min_width; then whole columns go, in the order of `drop`. */
 #ifndef SPANTOP_CLI_TABLE_H
 #define SPANTOP_CLI_TABLE_H
 
@@ -13,7 +14,8 @@ struct table_column {
     const char *title;
     bool right;     /* figures */
     bool shrinks;
-    int min_width;  /* keeps pages of one listing alike */
+    int min_width;  /* also keeps pages of one listing alike */
+    int drop;       /* 1 goes first, 2 next; 0 never */
 };
 
 struct table {

@@ -71,6 +71,36 @@ static void test_wide_columns_give_way(void **state)
     table_done(&t);
 }
 
+static void test_columns_go_in_their_order_when_narrowing_is_not_enough(void **state)
+{
+    static const struct table_column dropping[] = {
+        {.title = "NAME", .shrinks = true, .min_width = 8},
+        {.title = "LESS", .drop = 1},
+        {.title = "LAST", .drop = 2},
+    };
+    static const struct {
+        int columns;
+        const char *want;
+    } table[] = {
+        {0, "NAME        LESS  LAST\na long one  less  last\n"},
+        {20, "NAME      LESS  LAST\na long …  less  last\n"},
+        {18, "NAME        LAST\na long one  last\n"},
+        {14, "NAME      LAST\na long …  last\n"},
+        {13, "NAME\na long one\n"},
+        {3, "NAME\na long …\n"}, /* as narrow as it gets */
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
+        struct table t;
+        table_init(&t, dropping, 3);
+        put_row(&t, "a long one", "less", "last");
+        begin();
+        table_print(&t, true, table[i].columns);
+        end(table[i].want);
+        table_done(&t);
+    }
+}
+
 static void test_nothing_unsafe_is_printed(void **state)
 {
     (void)state;
@@ -113,6 +143,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_columns_line_up_by_width),
         cmocka_unit_test(test_wide_columns_give_way),
+        cmocka_unit_test(test_columns_go_in_their_order_when_narrowing_is_not_enough),
         cmocka_unit_test(test_nothing_unsafe_is_printed),
         cmocka_unit_test(test_difference_shows_the_replaced_value_alone),
         cmocka_unit_test(test_difference_at_the_very_end),

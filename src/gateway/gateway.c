@@ -174,6 +174,9 @@ static void start_lookup(struct gateway *g)
     struct err e;
     if (lookup.api_base && !(g->lookup = lookup_new(g->loop, &lookup, &e)))
         diag_line("costs are not looked up at Respan: %s", e.text);
+    /* Whose key the other calls came with nobody knows any more. */
+    if (g->lookup && o->respan_key)
+        lookup_resume(g->lookup, o->log_path);
     free(derived);
 }
 

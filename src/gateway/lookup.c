@@ -24,6 +24,7 @@
 #include "gateway/lookup_list.h"
 #include "gateway/target.h"
 #include "gateway/upstream.h"
+#include "log/amend_waiting.h"
 #include "respan/loglist.h"
 
 #define BATCH_ABOVE 20
@@ -38,6 +39,7 @@
 #define PAUSE_MIN_US (2 * SECOND_US)
 #define PAUSE_MAX_US (60 * SECOND_US)
 #define IDLE_MS      30000
+#define RESUME_MS    ((int64_t)3600000) /* older ones are for `spantop reconcile` to find */
 #define CONNECT_MS   10000
 
 struct lookup {
@@ -367,6 +369,19 @@ void lookup_call(struct lookup *k, int64_t call_id, const char *log_id, const st
     const struct lookup_item *i = lookup_list_add(&k->list, call_id, log_id, key, loop_now_us(k->loop));
     if (!k->transfer && (!timer_is_set(&k->timer) || k->timer.due_us > i->due_us))
         plan(k);
+}
+
+void lookup_resume(struct lookup *k, const char *log_path)
+{
+    struct amend_waiting w = {0};
+    struct err e = {""};
+    struct db *db = db_open(log_path, DB_READ, &e);
+    if (!db || amend_waiting_read(db, clock_wall_ms() - RESUME_MS, &w, &e) != 0)
+        diag_line("costs that an earlier gateway did not look up stay as they are: %s", e.text);
+    for (size_t i = 0; i < w.count; i++)
+        lookup_call(k, w.items[i].call_id, w.items[i].respan_log_id, NULL);
+    amend_waiting_done(&w);
+    db_close(db);
 }
 
 /* --- Its life ------------------------------------------------------------------------ */

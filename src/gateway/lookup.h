@@ -35,5 +35,7 @@ void lookup_free(struct lookup *k);
 /* A call ended whose answer named its log row.  sent: the headers it went up
  * with, for their key; NULL: only the gateway's own may be used. */
 void lookup_call(struct lookup *k, int64_t call_id, const char *log_id, const struct headers *sent);
+/* At the start: calls of the last hour that an earlier gateway did not get to. */
+void lookup_resume(struct lookup *k, const char *log_path);
 
 #endif

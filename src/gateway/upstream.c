@@ -22,7 +22,6 @@
 #include "gateway/upstream.h"
 
 #include <curl/curl.h>
-#include <dlfcn.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stdio.h>
@@ -239,7 +238,8 @@ static void finish(struct transfer *t, CURLcode code)
 {
     enum transfer_end how = end_of(t, code);
     const char *text = t->error[0] ? t->error : curl_easy_strerror(code);
-    if (t->head_is_bad)
+    /* "Out of memory" is libcurl's word for a header line above its bound of 100 KB. */
+    if (t->head_is_bad || (code == CURLE_OUT_OF_MEMORY && !t->has_head))
         text = "its answer's headers are malformed or larger than 20 KB";
     else if (code == CURLE_ABORTED_BY_CALLBACK)
         text = "a kept-alive connection closed after the request was sent; it is not sent again, since it may have been acted on";
@@ -442,30 +442,6 @@ static int on_new_socket(void *arg, curl_socket_t fd, curlsocktype purpose)
     return CURL_SOCKOPT_OK;
 }
 
-/* libcurl asks OpenSSL 3 to take a TCP end without TLS's own goodbye for a good one
- * (SSL_OP_IGNORE_UNEXPECTED_EOF).  An answer that only ends with its connection
- * could then be cut by anybody on the way and look whole.  With another TLS
- * library, or none such in the process, nothing is done. */
-static CURLcode on_tls_context(CURL *easy, void *context, void *arg)
-{
-    const uint64_t ignore_unexpected_eof = (uint64_t)1 << 7;
-    uint64_t (*clear_options)(void *, uint64_t);
-    void *symbol = dlsym(RTLD_DEFAULT, "SSL_CTX_clear_options");
-    (void)easy;
-    (void)arg;
-    if (symbol) {
-        memcpy(&clear_options, &symbol, sizeof clear_options);
-        (void)clear_options(context, ignore_unexpected_eof);
-    }
-    return CURLE_OK;
-}
-
-static bool has_openssl3(void)
-{
-    const curl_version_info_data *v = curl_version_info(CURLVERSION_NOW);
-    return v->ssl_version && strncmp(v->ssl_version, "OpenSSL/3", 9) == 0;
-}
-
 static void set_lasting_options(struct upstream *u, struct transfer *t)
 {
     CURL *easy = t->easy;
@@ -486,8 +462,6 @@ static void set_lasting_options(struct upstream *u, struct transfer *t)
     curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, 1L);
     curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, 2L);
     curl_easy_setopt(easy, CURLOPT_SHARE, u->share);
-    if (has_openssl3())
-        curl_easy_setopt(easy, CURLOPT_SSL_CTX_FUNCTION, on_tls_context);
     if (u->ca_file)
         curl_easy_setopt(easy, CURLOPT_CAINFO, u->ca_file);
     /* The proxy variables are libcurl's own business, but never for this machine. */

@@ -62,6 +62,23 @@ unsigned app_place(const struct app *a)
     return a->inspect.is_open ? (unsigned)PLACE_INSPECT : 1u << a->view;
 }
 
+bool app_can_open(const struct app *a)
+{
+    if (a->inspect.is_open)
+        return a->inspect.tab == TAB_REQUEST && a->inspect.has_tree;
+    switch (a->view) {
+    case VIEW_LIVE:
+    case VIEW_CALLS:
+        return a->feed.count > 0;
+    case VIEW_SESSIONS:
+        return a->sessions.count > 0;
+    case VIEW_CACHE:
+        return a->breaks.count > 0;
+    default:
+        return false;
+    }
+}
+
 bool app_is_moving(const struct app *a)
 {
     return a->data.running > 0;
@@ -129,6 +146,24 @@ static void open_inspect(struct app *a, int64_t id)
     struct err e = {""};
     inspect_close(&a->inspect);
     say_if_failed(a, inspect_open(&a->inspect, a->db, id, a->o->catalog, &e), &e);
+}
+
+/* The neighbour in the list of calls, on the same tab. */
+static void open_neighbour(struct app *a, int by)
+{
+    struct err e = {""};
+    enum inspect_tab tab = a->inspect.tab;
+    int64_t id = a->inspect.call.id;
+    if (feed_go_to(&a->feed, a->db, id, &e) < 0 || feed_move(&a->feed, a->db, by, &e) < 0) {
+        app_notice(a, INK_BAD, "%s", e.text);
+        return;
+    }
+    if (a->feed.selected_id == id) {
+        app_notice(a, INK_DIM, "There is no call %s.", by < 0 ? "above" : "below");
+        return;
+    }
+    open_inspect(a, a->feed.selected_id);
+    a->inspect.tab = tab;
 }
 
 /* Enter without a selected row means the newest one. */
@@ -348,6 +383,10 @@ static void act(struct app *a, enum action action)
     case ACTION_RIGHT:
         inspect_turn(&a->inspect, action == ACTION_RIGHT ? 1 : -1);
         break;
+    case ACTION_NEXT_CALL:
+    case ACTION_PREVIOUS_CALL:
+        open_neighbour(a, action == ACTION_NEXT_CALL ? 1 : -1);
+        break;
     case ACTION_NEXT_ERROR:
     case ACTION_PREVIOUS_ERROR:
         find_error(a, action == ACTION_NEXT_ERROR);
@@ -431,6 +470,7 @@ void app_draw(struct app *a, struct canvas *c)
     } else {
         int bottom, top = frame_draw(c, a, &bottom);
         draw_view(a, c, top, bottom);
+        frame_draw_bottom(c, a);
         if (a->overlay == PLACE_SORT)
             sorter_draw(c, a);
     }

@@ -82,6 +82,8 @@ void app_key(struct app *a, int key);
 bool app_tick(struct app *a);
 void app_draw(struct app *a, struct canvas *c);
 unsigned app_place(const struct app *a);
+/* Does Enter do something now? */
+bool app_can_open(const struct app *a);
 /* Does something on the screen move by itself now? */
 bool app_is_moving(const struct app *a);
 void app_notice(struct app *a, unsigned ink, const char *fmt, ...) PRINTF_LIKE(3, 4);
@@ -91,6 +93,8 @@ void app_notice(struct app *a, unsigned ink, const char *fmt, ...) PRINTF_LIKE(3
 /* frame.c: what every view has around it.  Returns the first free row; *bottom
  * is the row behind the last free one. */
 int frame_draw(struct canvas *c, struct app *a, int *bottom);
+/* The last row: keys, a notice, or the filter; after the view, whose keys it tells. */
+void frame_draw_bottom(struct canvas *c, const struct app *a);
 void frame_draw_line(struct canvas *c, struct app *a); /* everything in one line */
 bool frame_has_tabs(const struct canvas *c);
 

@@ -75,11 +75,15 @@ static void drop_columns(bool *has, int width)
                 has[i] = false;
 }
 
-/* Hand the spare columns to the names in turn, the model first. */
+#define SESSION_WHOLE 20 /* most titles */
+
+/* Hand the spare columns to the names: titles first, then in turn. */
 static void widen(int *widths, const bool *has, int spare)
 {
     static const enum column names[] = {COLUMN_MODEL, COLUMN_SESSION, COLUMN_PROVIDER};
     bool gave = true;
+    for (; spare > 0 && widths[COLUMN_SESSION] < SESSION_WHOLE; spare--)
+        widths[COLUMN_SESSION]++;
     while (spare > 0 && gave) {
         gave = false;
         for (size_t i = 0; i < sizeof(names) / sizeof(names[0]) && spare > 0; i++) {

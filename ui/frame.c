@@ -127,7 +127,7 @@ static void add_in_force(struct segments *s, const struct app *a)
     snprintf(text, sizeof(text), "cache %s", f.cache);
     add(s, true, 1, 5, strcmp(f.cache, "off") ? INK_SWITCHED | STYLE_BOLD : INK_PLAIN, text);
     if (f.narrower) {
-        snprintf(text, sizeof(text), "%s %zu narrower", glyphs()->middle, f.narrower);
+        snprintf(text, sizeof(text), "%s +%zu %s", glyphs()->middle, f.narrower, f.narrower == 1 ? "route" : "routes");
         add(s, true, 1, 5, INK_SWITCHED, text);
     }
 }
@@ -218,7 +218,7 @@ static void draw_hints(struct canvas *c, int row, const struct app *a)
 {
     const struct key_binding *k;
     unsigned place = app_place(a);
-    bool can_open = !a->inspect.is_open || a->inspect.tab == TAB_REQUEST;
+    bool can_open = app_can_open(a);
     int kept = 0, at = 1;
     for (size_t i = 0; (k = keys_at(place, i)); i++)
         if (k->action == ACTION_HELP || k->action == ACTION_LEAVE)
@@ -232,8 +232,9 @@ static void draw_hints(struct canvas *c, int row, const struct app *a)
     }
 }
 
-static void draw_bottom(struct canvas *c, int row, const struct app *a)
+void frame_draw_bottom(struct canvas *c, const struct app *a)
 {
+    int row = c->rows - 1;
     if (a->overlay == PLACE_FILTER) {
         int used = canvas_put(c, row, 1, 10, INK_ACCENT | STYLE_BOLD, "filter ");
         int error = a->filter_error[0] ? c->cols / 2 : 0;
@@ -261,7 +262,6 @@ int frame_draw(struct canvas *c, struct app *a, int *bottom)
         draw_tabs(c, row, a);
         row += 2;
     }
-    draw_bottom(c, c->rows - 1, a);
     *bottom = c->rows - (frame_has_tabs(c) ? 2 : 1);
     return row;
 }

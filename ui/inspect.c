@@ -217,6 +217,6 @@ void inspect_draw(struct canvas *c, struct inspect *x, struct db *db, int top, i
         x->is_made = false;
     }
     if (!x->is_made)
-        inspect_make(x, db, now_ms);
+        inspect_make(x, db);
     pager_draw(c, top, bottom - top, &x->pager, x->tab == TAB_REQUEST && x->has_tree ? x->cursor : (size_t)-1);
 }

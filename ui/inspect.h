@@ -47,7 +47,10 @@ void inspect_fold(struct inspect *x);
 bool inspect_copy(const struct inspect *x, char *out, size_t size);
 void inspect_draw(struct canvas *c, struct inspect *x, struct db *db, int top, int bottom, int64_t now_ms);
 
-/* inspect_pages.c: the lines of each tab. */
-void inspect_make(struct inspect *x, struct db *db, int64_t now_ms);
+/* inspect_pages.c, inspect_tree.c: the lines of each tab. */
+void inspect_make(struct inspect *x, struct db *db);
+void inspect_make_request(struct inspect *x, struct db *db);
+void inspect_say_missing(struct inspect *x, const char *why);
+size_t inspect_capped(size_t len); /* what is laid out of a body that long */
 
 #endif

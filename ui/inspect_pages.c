@@ -36,15 +36,34 @@ static void add_time(struct pager *p, const char *label, int64_t at_ms)
     pager_add_value(p, label, INK_PLAIN, text);
 }
 
+/* 359141 as 359,141: counts of an answer are compared digit by digit. */
+static void grouped(char out[32], int64_t n)
+{
+    char digits[24];
+    int len = snprintf(digits, sizeof(digits), "%lld", (long long)n), used = 0;
+    for (int i = 0; i < len; i++) {
+        if (i && (len - i) % 3 == 0)
+            out[used++] = ',';
+        out[used++] = digits[i];
+    }
+    out[used] = '\0';
+}
+
+/* To the micro-dollar: here one call is looked at, and what it cost is often less than a cent. */
+static void exact_usd(char out[32], int64_t microusd)
+{
+    snprintf(out, 32, "$%lld.%06lld", (long long)(microusd / 1000000), (long long)(microusd % 1000000));
+}
+
 static void token_line(struct pager *p, const char *name, int64_t tokens, int64_t price)
 {
-    char count[TEXT_SHORT_MAX], cost[TEXT_SHORT_MAX] = "", text[96];
+    char count[32], cost[32] = "", text[96];
     if (tokens < 0)
         return;
-    text_count(count, tokens);
+    grouped(count, tokens);
     if (price >= 0)
-        text_usd(cost, (int64_t)((double)tokens * (double)price / 1e6 + 0.5));
-    snprintf(text, sizeof(text), "%9lld  %8s", (long long)tokens, cost);
+        exact_usd(cost, (int64_t)((double)tokens * (double)price / 1e6 + 0.5));
+    snprintf(text, sizeof(text), "%11s  %12s", count, cost);
     pager_add_value(p, name, tokens ? INK_PLAIN : INK_DIM, text);
 }
 
@@ -65,10 +84,11 @@ static void add_tokens(struct pager *p, const struct call *c, const struct catal
     token_line(p, "cache write 5m", u->cache_write_5m, x->cache_write_5m);
     token_line(p, "cache write 1h", u->cache_write_1h, x->cache_write_1h);
     token_line(p, "output", u->out, x->out);
-    char cost[TEXT_SHORT_MAX], text[96];
-    text_usd(cost, c->cost_microusd);
+    char cost[32] = "unknown", text[96];
+    if (c->cost_microusd >= 0)
+        exact_usd(cost, c->cost_microusd);
     const char *source = cost_source_name(c->cost_source);
-    snprintf(text, sizeof(text), "%9s  %8s%s%s", "", cost, source ? "  by " : "", source ? source : "");
+    snprintf(text, sizeof(text), "%11s  %12s%s%s", "", cost, source ? "  by " : "", source ? source : "");
     pager_add_value(p, "cost", STYLE_BOLD, text);
 }
 
@@ -130,7 +150,7 @@ static void make_overview(struct inspect *x)
 /* ---- Bodies ---------------------------------------------------------------- */
 
 /* Why there is no body; a call that still runs has none yet. */
-static void say_missing(struct inspect *x, const char *why)
+void inspect_say_missing(struct inspect *x, const char *why)
 {
     if (x->call.state == CALL_OPEN)
         pager_add(&x->pager, INK_DIM, 0, "The call is still running; this comes when it ends.");
@@ -149,87 +169,6 @@ static void say_cut(struct inspect *x, size_t len)
     pager_add(&x->pager, INK_WARN, 0, text);
 }
 
-static size_t capped(size_t len)
-{
-    return len < INSPECT_BODY_MAX ? len : INSPECT_BODY_MAX;
-}
-
-static void load_tree(struct inspect *x, struct db *db)
-{
-    struct err e = {""};
-    if (x->has_tree)
-        return;
-    if (reader_body(db, x->call.id, BODY_REQUEST, &x->request, &e) != 0) {
-        snprintf(x->problem, sizeof(x->problem), "%s", e.text);
-        return;
-    }
-    content_tree_from_request(x->request.data, x->request.len, &x->tree);
-    x->has_tree = x->tree.count > 0;
-    x->unfolded = xcalloc(x->tree.count + 1, sizeof(*x->unfolded));
-    int newest = -1;
-    for (size_t i = 0; i < x->tree.count; i++) {
-        x->unfolded[i] = x->tree.nodes[i].depth == 0;
-        newest = x->tree.nodes[i].depth == 1 ? (int)i : newest;
-    }
-    for (int i = newest; i >= 0 && (size_t)i < x->tree.count; i++) /* the newest message lies open */
-        x->unfolded[i] = true;
-}
-
-/* The words of an element: its text, else its JSON as it stands. */
-static void add_element(struct inspect *x, const struct content_node *n)
-{
-    const char *body = x->request.data;
-    struct span v = n->at, inner;
-    struct buf text;
-    buf_init(&text);
-    int indent = n->depth * 2 + 2;
-    static const char *const keys[] = {"text", "thinking", "content", "description"};
-    bool found = v.len && body[v.off] == '"' && json_text(body, v, &text) == 0;
-    for (size_t i = 0; !found && v.len && body[v.off] == '{' && i < sizeof(keys) / sizeof(keys[0]); i++)
-        found = json_member(body, v.off + v.len, v.off, keys[i], &inner) && json_is_string(body, inner) &&
-                json_text(body, inner, &text) == 0;
-    if (found)
-        pager_add_text(&x->pager, INK_PLAIN, indent, text.data, capped(text.len));
-    else
-        pager_add_text(&x->pager, INK_PLAIN, indent, body + v.off, capped(v.len));
-    buf_done(&text);
-}
-
-static bool has_children(const struct content_tree *t, size_t i)
-{
-    return i + 1 < t->count && t->nodes[i + 1].depth > t->nodes[i].depth;
-}
-
-static void make_request(struct inspect *x, struct db *db)
-{
-    load_tree(x, db);
-    if (!x->has_tree) {
-        if (x->request.len)
-            pager_add_text(&x->pager, INK_PLAIN, 0, x->request.data, capped(x->request.len));
-        else
-            say_missing(x, x->problem);
-        return;
-    }
-    int hidden_below = 100; /* deeper nodes belong to a folded one */
-    for (size_t i = 0; i < x->tree.count; i++) {
-        const struct content_node *n = &x->tree.nodes[i];
-        if (n->depth > hidden_below)
-            continue;
-        hidden_below = x->unfolded[i] ? 100 : n->depth;
-        char text[224], size[TEXT_SHORT_MAX], right[64];
-        text_bytes(size, (int64_t)n->at.len);
-        snprintf(text, sizeof(text), "%s %s", x->unfolded[i] ? glyphs()->unfolded : glyphs()->folded, n->label);
-        snprintf(right, sizeof(right), "%s%9s", n->has_cache_control ? "cache mark " : "", size);
-        struct pager_line *line =
-            pager_add(&x->pager, n->depth == 0 ? INK_ACCENT | STYLE_BOLD : INK_PLAIN, n->depth * 2, text);
-        line->node = (int)i;
-        free(line->right);
-        line->right = xstrdup(right);
-        if (x->unfolded[i] && !has_children(&x->tree, i))
-            add_element(x, n);
-    }
-}
-
 static void part_title(const struct content_part *part, char *out, size_t size)
 {
     static const char *const words[] = {"Text", "Thinking", "Tool call", "Tool result", "Image", "Other"};
@@ -245,7 +184,7 @@ static int read_answer(struct inspect *x, struct db *db, struct buf *out)
     buf_init(&raw);
     int rc = reader_body(db, x->call.id, BODY_RESPONSE, &raw, &e);
     if (rc != 0 || raw.len == 0)
-        say_missing(x, e.text);
+        inspect_say_missing(x, e.text);
     else
         rc = content_decode(NULL, raw.data, raw.len, out) < 0 && out->len == 0 ? -1 : 0;
     if (raw.len && out->len == 0)
@@ -267,7 +206,7 @@ static void make_response(struct inspect *x, struct db *db)
             part_title(part, title, sizeof(title));
             pager_add_heading(&x->pager, title);
             unsigned style = part->kind == CONTENT_THINKING ? INK_DIM : INK_PLAIN;
-            pager_add_text(&x->pager, style, 2, part->text ? part->text : "", capped(part->text_len));
+            pager_add_text(&x->pager, style, 2, part->text ? part->text : "", inspect_capped(part->text_len));
             say_cut(x, part->text_len);
         }
         if (content.stop_reason) {
@@ -285,17 +224,17 @@ static void make_raw(struct inspect *x, struct db *db)
     buf_init(&body);
     pager_add_heading(&x->pager, "Response");
     if (read_answer(x, db, &body) == 0) {
-        pager_add_text(&x->pager, INK_PLAIN, 0, body.data, capped(body.len));
+        pager_add_text(&x->pager, INK_PLAIN, 0, body.data, inspect_capped(body.len));
         say_cut(x, body.len);
     }
     struct err e = {""};
     buf_reset(&body);
     pager_add_heading(&x->pager, x->call.has_sent_body ? "Request as sent upstream" : "Request");
     if (reader_body(db, x->call.id, x->call.has_sent_body ? BODY_SENT : BODY_REQUEST, &body, &e) == 0) {
-        pager_add_text(&x->pager, INK_PLAIN, 0, body.data, capped(body.len));
+        pager_add_text(&x->pager, INK_PLAIN, 0, body.data, inspect_capped(body.len));
         say_cut(x, body.len);
     } else {
-        say_missing(x, e.text);
+        inspect_say_missing(x, e.text);
     }
     buf_done(&body);
 }
@@ -341,10 +280,9 @@ static void make_headers(struct inspect *x)
                                              : "No headers were kept.");
 }
 
-void inspect_make(struct inspect *x, struct db *db, int64_t now_ms)
+void inspect_make(struct inspect *x, struct db *db)
 {
     size_t top = x->pager.top;
-    (void)now_ms;
     pager_done(&x->pager);
     pager_init(&x->pager, x->width - 4);
     x->pager.top = top;
@@ -353,7 +291,7 @@ void inspect_make(struct inspect *x, struct db *db, int64_t now_ms)
         make_overview(x);
         break;
     case TAB_REQUEST:
-        make_request(x, db);
+        inspect_make_request(x, db);
         break;
     case TAB_RESPONSE:
         make_response(x, db);

@@ -1,15 +1,21 @@
 #include "ui/keys.h"
 
-#define TABLES   (PLACE_LIVE | PLACE_CALLS)
-#define LISTS    (TABLES | PLACE_SESSIONS | PLACE_CACHE | PLACE_SPEND)
-#define VIEWS    LISTS
-#define PAGES    (VIEWS | PLACE_INSPECT)
-#define SCROLLS  (PAGES | PLACE_HELP)
+#define TABLES  (PLACE_LIVE | PLACE_CALLS)
+#define LISTS   (TABLES | PLACE_SESSIONS | PLACE_CACHE | PLACE_SPEND)
+#define VIEWS   LISTS
+#define PAGES   (VIEWS | PLACE_INSPECT)
+#define SCROLLS (PAGES | PLACE_HELP)
 /* Where a row or a call stands for a session. */
 #define SWITCHES (TABLES | PLACE_SESSIONS | PLACE_INSPECT)
 
 static const struct key_binding table[] = {
-    {TABLES | PLACE_SESSIONS | PLACE_CACHE, {KEY_CODE_ENTER}, ACTION_OPEN, "Enter", "inspect", "open the selected row"},
+    {TABLES | PLACE_CACHE,
+     {KEY_CODE_ENTER},
+     ACTION_OPEN,
+     "Enter",
+     "inspect",
+     "look into the selected call, or the newest"},
+    {PLACE_SESSIONS, {KEY_CODE_ENTER}, ACTION_OPEN, "Enter", "calls", "show the session's calls alone"},
     {PLACE_INSPECT, {KEY_CODE_ENTER}, ACTION_OPEN, "Enter", "fold", "unfold or fold the element (Request)"},
     {SWITCHES, {'m'}, ACTION_MODEL, "m", "model", "switch the model, from the very next call"},
     {SWITCHES, {'p'}, ACTION_PROVIDER, "p", "provider", "pin the provider, from the very next call"},
@@ -26,6 +32,8 @@ static const struct key_binding table[] = {
     {SWITCHES, {'y'}, ACTION_COPY, "y", NULL, "copy to the terminal's clipboard (OSC 52)"},
     {PLACE_INSPECT, {KEY_CODE_RIGHT, 'l', KEY_CODE_TAB}, ACTION_RIGHT, "Tab", "next part", "next tab"},
     {PLACE_INSPECT, {KEY_CODE_LEFT, 'h', KEY_CODE_BACK_TAB}, ACTION_LEFT, "Shift-Tab", NULL, "previous tab"},
+    {PLACE_INSPECT, {']'}, ACTION_NEXT_CALL, "]", NULL, "the call below in the list"},
+    {PLACE_INSPECT, {'['}, ACTION_PREVIOUS_CALL, "[", NULL, "the call above"},
     {VIEWS, {'1'}, ACTION_VIEW_1, "1", NULL, "Live"},
     {VIEWS, {'2'}, ACTION_VIEW_2, "2", NULL, "Calls: the whole log"},
     {VIEWS, {'3'}, ACTION_VIEW_3, "3", NULL, "Sessions"},

@@ -177,7 +177,8 @@ static void draw_providers(struct canvas *c, int row, int col, int width, int ro
         int bar = width - 11 - 5 - 1 - 6;
         text_ms(ttft, r->ttft_ms_mean);
         canvas_put(c, row + 1 + i, col, 10, r->key ? INK_PLAIN : INK_DIM, r->key ? r->key : "unknown");
-        canvas_printf(c, row + 1 + i, col + 11, 4, INK_PLAIN, "%3d%%", all ? (int)(r->totals.calls * 100 / all) : 0);
+        canvas_printf(c, row + 1 + i, col + 11, 4, INK_PLAIN, "%3d%%",
+                      all ? (int)((r->totals.calls * 100 + all / 2) / all) : 0);
         bar_draw_bare(c, row + 1 + i, col + 16, bar, INK_ACCENT, r->totals.calls, all);
         canvas_put_right(c, row + 1 + i, col + width - 6, 6, INK_PLAIN, ttft);
     }

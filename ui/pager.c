@@ -21,6 +21,7 @@ void pager_done(struct pager *p)
     for (size_t i = 0; i < p->count; i++) {
         free(p->lines[i].label);
         free(p->lines[i].text);
+        free(p->lines[i].note);
         free(p->lines[i].right);
     }
     free(p->lines);
@@ -61,8 +62,8 @@ void pager_add_heading(struct pager *p, const char *title)
     pager_add(p, INK_ACCENT | STYLE_BOLD, 0, title);
 }
 
-/* Where to end a line that is too long: behind the last blank in its second
- * half, else where the column ends. */
+/* Where to end a line that is too long: before the last blank (or behind the
+ * last comma) of its second half, else where the column ends. */
 static size_t wrap_at(const char *s, size_t len, int columns)
 {
     size_t fit = text_fit(s, len, columns);
@@ -71,8 +72,8 @@ static size_t wrap_at(const char *s, size_t len, int columns)
     if (fit == 0)
         fit = text_utf8_len(s, len) ? text_utf8_len(s, len) : 1;
     for (size_t at = fit; at > fit / 2; at--)
-        if (s[at] == ' ')
-            return at + 1;
+        if (s[at] == ' ' || s[at - 1] == ',')
+            return at;
     return fit;
 }
 
@@ -85,6 +86,10 @@ static void add_wrapped(struct pager *p, unsigned style, int indent, const char 
             return;
         s += n;
         len -= n;
+        while (len > 0 && n > 0 && *s == ' ') { /* the blank it was broken at */
+            s++;
+            len--;
+        }
     } while (len > 0);
 }
 
@@ -138,6 +143,16 @@ void pager_scroll(struct pager *p, long lines)
     p->top = (size_t)(top < 0 ? 0 : top > most ? most : top);
 }
 
+static void draw_line(struct canvas *c, int row, const struct pager_line *line)
+{
+    int right = line->right ? canvas_width(line->right) + 2 : 0, at = 2 + line->indent;
+    canvas_put(c, row, 2, PAGER_LABEL, INK_DIM, line->label);
+    at += canvas_put(c, row, at, c->cols - 2 - at - right, line->style, line->text) + 2;
+    canvas_put(c, row, at, c->cols - 2 - at - right, INK_DIM, line->note);
+    if (line->right)
+        canvas_put_right(c, row, c->cols - 1 - right, right, INK_DIM, line->right);
+}
+
 void pager_draw(struct canvas *c, int row, int rows, struct pager *p, size_t cursor)
 {
     p->rows = rows > 0 ? (size_t)rows : 1;
@@ -148,12 +163,8 @@ void pager_draw(struct canvas *c, int row, int rows, struct pager *p, size_t cur
     pager_scroll(p, 0);
     for (int i = 0; i < rows && p->top + (size_t)i < p->count; i++) {
         const struct pager_line *line = &p->lines[p->top + (size_t)i];
-        int y = row + i, right = line->right ? canvas_width(line->right) : 0;
-        canvas_put(c, y, 2, PAGER_LABEL, INK_DIM, line->label);
-        canvas_put(c, y, 2 + line->indent, c->cols - 4 - line->indent - right, line->style, line->text);
-        if (line->right)
-            canvas_put_right(c, y, c->cols - 1 - right, right, INK_DIM, line->right);
+        draw_line(c, row + i, line);
         if (p->top + (size_t)i == cursor)
-            canvas_restyle(c, y, 0, c->cols, INK_SELECTED);
+            canvas_restyle(c, row + i, 0, c->cols, INK_SELECTED);
     }
 }

@@ -16,6 +16,7 @@
 struct pager_line {
     char *label; /* NULL: none */
     char *text;
+    char *note;  /* faint, behind the text; NULL: none */
     char *right; /* at the right edge; NULL: none */
     unsigned style;
     int indent;

@@ -325,6 +325,15 @@ static void draw_scopes(struct canvas *c, int row, int col, int width, const str
     }
 }
 
+/* A little money is not no money. */
+static void money(char out[TEXT_SHORT_MAX], int64_t microusd)
+{
+    if (microusd > 0 && microusd < 500)
+        snprintf(out, TEXT_SHORT_MAX, "<$0.001");
+    else
+        text_usd(out, microusd);
+}
+
 /* What the switch does to the money, when a session is in view. */
 static void draw_price(struct canvas *c, int row, int col, int width, const struct picker *p)
 {
@@ -350,9 +359,9 @@ static void draw_price(struct canvas *c, int row, int col, int width, const stru
                       "next call re-reads %s tokens uncached; what that costs is not known", tokens);
         return;
     }
-    text_usd(now, price.now_microusd);
-    text_usd(next, price.next_microusd);
-    text_usd(then, price.then_microusd);
+    money(now, price.now_microusd);
+    money(next, price.next_microusd);
+    money(then, price.then_microusd);
     canvas_printf(c, row, col, width, INK_WARN, "next call re-reads %s tokens uncached: %s instead of %s, then %s",
                   tokens, next, now, then);
 }

@@ -18,7 +18,7 @@ static void make_places(struct places *p, int cols)
 {
     int at = cols - 1;
     p->cost = at -= 8;
-    p->last = at -= 9;
+    p->last = at -= 10;
     p->tokens = cols >= 100 ? (at -= 7) : -1;
     p->errors = cols >= 80 ? (at -= 5) : -1;
     p->calls = at -= 6;
@@ -41,7 +41,7 @@ static void head(struct canvas *c, int row, const struct places *p)
         canvas_put_right(c, row, p->errors, 4, INK_DIM, "ERR");
     if (p->tokens >= 0)
         canvas_put_right(c, row, p->tokens, 6, INK_DIM, "OUT");
-    canvas_put_right(c, row, p->last, 8, INK_DIM, "LAST");
+    canvas_put_right(c, row, p->last, 9, INK_DIM, "LAST");
     canvas_put_right(c, row, p->cost, 8, INK_DIM, "COST");
 }
 
@@ -84,7 +84,7 @@ static void draw_row(struct canvas *c, int row, const struct places *p, const st
     if (p->tokens >= 0)
         canvas_put_right(c, row, p->tokens, 6, INK_PLAIN, text);
     time_short(text, s->last_at, a->data.now_ms);
-    canvas_put_right(c, row, p->last, 8, INK_DIM, text);
+    canvas_put_right(c, row, p->last, 9, INK_DIM, text);
     text_usd(text, s->totals.cost_microusd);
     canvas_put_right(c, row, p->cost, 8, INK_PLAIN, text);
     if (is_selected) {

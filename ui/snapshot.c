@@ -1,5 +1,6 @@
 #include "ui/snapshot.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
@@ -37,12 +38,32 @@ static int read_running(struct snapshot *s, struct db *db, struct err *e)
     return 0;
 }
 
+/* The newest activity decides who is shown, the beginning where: rows that
+ * change places at every call cannot be read. */
+static int by_beginning(const void *a, const void *b)
+{
+    const struct session *x = a, *y = b;
+    if (x->first_at != y->first_at)
+        return x->first_at < y->first_at ? -1 : 1;
+    return strcmp(x->session_id, y->session_id);
+}
+
+static int by_calls(const void *a, const void *b)
+{
+    const struct group_row *x = a, *y = b;
+    if (x->totals.calls != y->totals.calls)
+        return x->totals.calls > y->totals.calls ? -1 : 1;
+    return strcmp(x->key ? x->key : "", y->key ? y->key : "");
+}
+
 static int read_sessions(struct snapshot *s, struct db *db, struct err *e)
 {
     struct session_page page;
     memset(&page, 0, sizeof(page));
     if (reader_sessions(db, 0, SESSIONS_SHOWN, &page, e) < 0)
         return -1;
+    if (page.count > 1)
+        qsort(page.sessions, page.count, sizeof(*page.sessions), by_beginning);
     session_page_done(&s->sessions);
     s->sessions = page;
     return 0;
@@ -71,6 +92,8 @@ static int read_sums(struct snapshot *s, struct db *db, struct err *e)
     if (reader_day_totals(db, day, day, &s->today, e) < 0 || reader_count(db, &all, &s->log_calls, e) < 0 ||
         reader_groups(db, clock_day_start_ms(s->now_ms), GROUP_PROVIDER, &page, e) < 0)
         return -1;
+    if (page.count > 1)
+        qsort(page.rows, page.count, sizeof(*page.rows), by_calls);
     group_page_done(&s->providers);
     s->providers = page;
     int64_t end = clock_mono_us();

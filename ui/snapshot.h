@@ -19,7 +19,7 @@
 #define CHART_SPAN_MS  (5 * 60 * 1000)
 #define CHART_BUCKETS  60
 #define CHART_WIDTH_MS (CHART_SPAN_MS / CHART_BUCKETS)
-#define SESSIONS_SHOWN 8
+#define SESSIONS_SHOWN 4
 
 struct snapshot {
     int64_t now_ms;

@@ -368,6 +368,22 @@ static void test_enter_inspects_and_escape_comes_back(void **state)
     see("following");
 }
 
+static void test_brackets_walk_from_call_to_call(void **state)
+{
+    (void)state;
+    start(30);
+    press("kk\n");
+    see("Call 29");
+    press("[");
+    see("Call 28");
+    press("]]");
+    see("Call 30");
+    press("]");
+    see("There is no call below.");
+    press("\033");
+    assert_int_equal(app.feed.selected_id, 30);
+}
+
 static void test_views_and_a_session_of_the_list(void **state)
 {
     (void)state;
@@ -545,6 +561,7 @@ int main(void)
         WITH_LOG(test_a_wrong_filter_is_told_in_place),
         WITH_LOG(test_sorting_by_a_chosen_column),
         WITH_LOG(test_enter_inspects_and_escape_comes_back),
+        WITH_LOG(test_brackets_walk_from_call_to_call),
         WITH_LOG(test_views_and_a_session_of_the_list),
         WITH_LOG(test_help_tells_of_every_key_of_its_place),
         WITH_LOG(test_a_switch_for_every_session_is_written_before_the_picker_closes),

@@ -200,7 +200,7 @@ static void test_pager_wraps_at_words(void **state)
     pager_init(&p, 20);
     pager_add_text(&p, INK_PLAIN, 0, text, sizeof(text) - 1);
     assert_int_equal(p.count, 4);
-    assert_string_equal(p.lines[0].text, "one two three four ");
+    assert_string_equal(p.lines[0].text, "one two three four");
     assert_string_equal(p.lines[1].text, "five six");
     assert_string_equal(p.lines[2].text, "");
     assert_string_equal(p.lines[3].text, "next");

@@ -11,6 +11,7 @@
 #include "cli/doctor.h"
 #include "cli/probe.h"
 #include "cli/start.h"
+#include "gateway/lookup.h"
 #include "log/db.h"
 
 #define PROBE_MS    3000
@@ -120,18 +121,6 @@ static char *upstream_of(const struct settings *s)
     return xstrdup(runs ? p.upstream : s->upstream);
 }
 
-/* https://api.respan.ai/api/ of the upstream; NULL: it has none.  Caller frees. */
-static char *api_base(const struct settings *s, const char *upstream)
-{
-    static const char last[] = "/anthropic";
-    size_t len = strlen(upstream), last_len = sizeof last - 1;
-    while (len > 0 && upstream[len - 1] == '/')
-        len--;
-    if (len < last_len || strncmp(upstream + len - last_len, last, last_len) != 0)
-        return xstrdup(s->api_base);
-    return xstrndup(upstream, len - last_len + 1);
-}
-
 static void check_clock(struct report *r, const struct probe *p)
 {
     if (p->date_s < 0)
@@ -160,7 +149,7 @@ static void check_key(struct report *r, const struct settings *s, const char *ba
                    "no Respan key here: the local token of spantop env will be refused");
         return;
     }
-    char *url = base ? xasprintf("%smodels/", base) : NULL;
+    char *url = base ? xasprintf("%s/models/", base) : NULL;
     if (!url)
         report_ok(r, "respan_key", "there is a Respan key; the upstream has no API to try it on");
     else if (probe_get(s, url, key, PROBE_MS, &p, &e) != 0)
@@ -179,8 +168,10 @@ void doctor_check_respan(struct report *r, const struct settings *s)
     struct err e = {""};
     struct probe p;
     char *upstream = upstream_of(s);
-    char *base = api_base(s, upstream);
-    char *url = base ? xasprintf("%shealth-check/", base) : xstrdup(upstream);
+    char *base = lookup_api_base(upstream);
+    if (!base)
+        base = xstrdup(s->api_base);
+    char *url = base ? xasprintf("%s/health-check/", base) : xstrdup(upstream);
     if (probe_get(s, url, NULL, PROBE_MS, &p, &e) != 0) {
         report_add(r, "respan", CHECK_FAIL, "look at the network, HTTPS_PROXY and --ca-file",
                    "%s cannot be reached: %s", url, e.text);

@@ -244,6 +244,8 @@ static int load_upstream(struct settings *s, const struct sources *from, struct 
         return -1;
     bool derives = ends_with(s->upstream, "/anthropic/") || ends_with(s->upstream, "/anthropic");
     s->api_base = derives ? NULL : xstrdup(base);
+    for (size_t len = s->api_base ? strlen(s->api_base) : 0; len > 0 && s->api_base[len - 1] == '/'; len--)
+        s->api_base[len - 1] = '\0';
     return 0;
 }
 

@@ -127,7 +127,7 @@ static void test_respan_base_url_names_the_upstream(void **state)
     /* An upstream of another shape has no API base but this one. */
     assert_int_equal(load(&s, WORDS("--upstream", "http://127.0.0.1:9/x"), &e), 0);
     assert_string_equal(s.upstream, "http://127.0.0.1:9/x");
-    assert_string_equal(s.api_base, "https://endpoint.respan.ai/api/");
+    assert_string_equal(s.api_base, "https://endpoint.respan.ai/api");
     settings_done(&s);
 }
 

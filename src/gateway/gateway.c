@@ -25,6 +25,7 @@
 #include "gateway/core.h"
 #include "gateway/exchange.h"
 #include "gateway/holder.h"
+#include "gateway/listen.h"
 
 #define BODY_MAX_DEFAULT ((size_t)64 << 20)
 #define DRAIN_US         30000000
@@ -119,19 +120,19 @@ static void keep_memory(void)
     mallopt(M_TRIM_THRESHOLD, 1 << 30);
 }
 
-static int bind_port(struct gateway *g, struct server_options *server, int *fd, struct err *e)
+/* The port before anything else: that it is taken is known before the log is opened. */
+static int bind_port(struct gateway *g, struct err *e)
 {
     char who[500];
     char address[80];
-    if (listen_parse(g->options->listen, g->listen_host, sizeof g->listen_host, &server->port, e) != 0)
+    int port;
+    if (listen_parse(g->options->listen, g->listen_host, sizeof g->listen_host, &port, e) != 0)
         return -1;
-    server->host = g->listen_host;
-    if (server_bind(server, g->peer.address, fd, e) == 0)
-        return 0;
-    if (errno != EADDRINUSE)
-        return -1;
-    snprintf(address, sizeof address, strchr(g->listen_host, ':') ? "[%s]:%d" : "%s:%d", g->listen_host, server->port);
-    holder_describe(address, server->port, who, sizeof who);
+    int fd = listen_bind(g->listen_host, port, g->peer.address, e);
+    if (fd >= 0 || errno != EADDRINUSE)
+        return fd;
+    snprintf(address, sizeof address, strchr(g->listen_host, ':') ? "[%s]:%d" : "%s:%d", g->listen_host, port);
+    holder_describe(address, port, who, sizeof who);
     return err_set(e, "%s is in use by %s; stop it, or choose another port with --listen", address, who);
 }
 
@@ -196,12 +197,16 @@ static int start(struct gateway *g, struct err *e)
 {
     const struct gateway_options *o = g->options;
     struct server_options server = {
+        .host = g->listen_host,
         .body_max_bytes = g->body_max_bytes,
         .events = {g, exchange_head, exchange_request, exchange_drained, exchange_gone, exchange_closed},
     };
     struct upstream_options upstream = {&g->base, o->ca_file, o->upstream_idle_ms, o->connect_timeout_ms};
     int fd = -1;
-    if (upstream_base_parse(&g->base, o->upstream, e) != 0 || bind_port(g, &server, &fd, e) != 0)
+    if (upstream_base_parse(&g->base, o->upstream, e) != 0)
+        goto fail;
+    fd = bind_port(g, e);
+    if (fd < 0)
         goto fail;
     if (open_log(g, e) != 0)
         goto fail;

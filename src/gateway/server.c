@@ -17,22 +17,20 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <microhttpd.h>
-#include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/bufq.h"
 #include "base/diag.h"
 #include "base/mem.h"
+#include "gateway/listen.h"
 
 /* Room for 64 KiB of headers and an answer's beside microhttpd's own use of the
  * pool; a head that is far larger gets its 431 from microhttpd.  Not more: it is
@@ -42,7 +40,6 @@
  * does not use it, yet microhttpd allocates it. */
 #define BLOCK_BYTES        ((size_t)16 << 10)
 #define UNUSED_BLOCK_BYTES ((size_t)64)
-#define BACKLOG     511
 
 struct connection {
     struct server *server;
@@ -483,78 +480,6 @@ static void on_log(void *cls, const char *fmt, va_list args)
     diag_line("http: %s", line);
 }
 
-static int format_address(int fd, char address[64], struct err *e)
-{
-    struct sockaddr_storage at;
-    socklen_t len = sizeof at;
-    char host[INET6_ADDRSTRLEN];
-    if (getsockname(fd, (struct sockaddr *)&at, &len) != 0)
-        return err_set(e, "cannot read the listening address: %s", strerror(errno));
-    if (at.ss_family == AF_INET6) {
-        const struct sockaddr_in6 *v6 = (const struct sockaddr_in6 *)&at;
-        inet_ntop(AF_INET6, &v6->sin6_addr, host, sizeof host);
-        snprintf(address, 64, "[%s]:%d", host, ntohs(v6->sin6_port));
-    } else {
-        const struct sockaddr_in *v4 = (const struct sockaddr_in *)&at;
-        inet_ntop(AF_INET, &v4->sin_addr, host, sizeof host);
-        snprintf(address, 64, "%s:%d", host, ntohs(v4->sin_port));
-    }
-    return 0;
-}
-
-int server_bind(const struct server_options *o, char address[64], int *fd_out, struct err *e)
-{
-    struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_NUMERICHOST | AI_PASSIVE};
-    struct addrinfo *found = NULL;
-    char port[16];
-    int fd = -1;
-    int one = 1;
-    const char *host = strcasecmp(o->host, "localhost") == 0 ? "127.0.0.1" : o->host;
-    snprintf(port, sizeof port, "%d", o->port);
-    int rc = getaddrinfo(host, port, &hints, &found);
-    if (rc != 0)
-        return err_set(e, "--listen %s is no address of this machine (%s); use 127.0.0.1:PORT", o->host, gai_strerror(rc));
-    fd = socket(found->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    if (fd < 0) {
-        err_set(e, "cannot make a socket: %s", strerror(errno));
-        goto out;
-    }
-    (void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
-    if (bind(fd, found->ai_addr, found->ai_addrlen) != 0 || listen(fd, BACKLOG) != 0) {
-        rc = errno;
-        err_set(e, "cannot listen on %s port %d: %s", o->host, o->port, strerror(rc));
-        close(fd);
-        fd = -1;
-        errno = rc; /* the caller looks who holds the port on EADDRINUSE */
-        goto out;
-    }
-    if (format_address(fd, address, e) != 0) {
-        close(fd);
-        fd = -1;
-    }
-out:
-    rc = errno;
-    freeaddrinfo(found);
-    errno = rc;
-    *fd_out = fd;
-    return fd < 0 ? -1 : 0;
-}
-
-/* Each call needs a descriptor on both sides; some are left for the log. */
-static unsigned connection_limit(void)
-{
-    struct rlimit lim;
-    if (getrlimit(RLIMIT_NOFILE, &lim) != 0)
-        return 256;
-    if (lim.rlim_cur < lim.rlim_max) {
-        lim.rlim_cur = lim.rlim_max;
-        (void)setrlimit(RLIMIT_NOFILE, &lim);
-        (void)getrlimit(RLIMIT_NOFILE, &lim);
-    }
-    rlim_t per_side = lim.rlim_cur > 256 ? (lim.rlim_cur - 64) / 2 : 64;
-    return per_side > 4096 ? 4096 : (unsigned)per_side;
-}
-
 struct server *server_new(struct loop *l, const struct server_options *o, int fd, struct err *e)
 {
     struct server *s = xcalloc(1, sizeof *s);
@@ -566,7 +491,7 @@ struct server *server_new(struct loop *l, const struct server_options *o, int fd
                                  NULL, NULL, on_access, NULL,
                                  MHD_OPTION_EXTERNAL_LOGGER, on_log, NULL,
                                  MHD_OPTION_LISTEN_SOCKET, fd,
-                                 MHD_OPTION_CONNECTION_LIMIT, connection_limit(),
+                                 MHD_OPTION_CONNECTION_LIMIT, listen_connection_limit(),
                                  MHD_OPTION_CONNECTION_MEMORY_LIMIT, POOL_BYTES,
                                  MHD_OPTION_SIGPIPE_HANDLED_BY_APP, 1,
                                  MHD_OPTION_URI_LOG_CALLBACK, on_target, s,

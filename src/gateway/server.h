@@ -57,16 +57,13 @@ struct server_events {
 };
 
 struct server_options {
-    const char *host; /* address to bind, no brackets */
-    int port;         /* 0: any */
+    const char *host; /* as listened on, no brackets */
     size_t body_max_bytes;
     struct server_events events;
 };
 
 struct server;
 
-/* Bind only: so that a port in use is known before the log is opened. */
-NODISCARD int server_bind(const struct server_options *o, char address[64], int *fd, struct err *e);
 /* Serve on the bound socket (taken).  NULL: e says why, fd is closed. */
 struct server *server_new(struct loop *l, const struct server_options *o, int fd, struct err *e);
 /* Every client must have been ended; waits for none.  NULL is fine. */

@@ -157,33 +157,3 @@ bool target_is_v1(const char *rest)
 {
     return after_segment(rest, "v1") != NULL;
 }
-
-/* --- The address to listen on -------------------------------------------------------- */
-
-int listen_parse(const char *listen, char *host, size_t host_size, int *port, struct err *e)
-{
-    const char *colon = strrchr(listen, ':');
-    const char *start = listen;
-    const char *end = colon;
-    if (!colon || colon == listen)
-        goto bad;
-    if (*start == '[') {
-        start++;
-        if (colon[-1] != ']')
-            goto bad;
-        end = colon - 1;
-    } else if (memchr(start, ':', (size_t)(colon - start))) {
-        goto bad;
-    }
-    size_t digits = strspn(colon + 1, "0123456789");
-    if (digits == 0 || digits > 5 || colon[1 + digits] || atoi(colon + 1) > 65535)
-        goto bad;
-    if (end == start || (size_t)(end - start) >= host_size)
-        goto bad;
-    memcpy(host, start, (size_t)(end - start));
-    host[end - start] = '\0';
-    *port = atoi(colon + 1);
-    return 0;
-bad:
-    return err_set(e, "--listen %s is not ADDRESS:PORT, such as 127.0.0.1:4777 or [::1]:4777", listen);
-}

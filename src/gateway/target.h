@@ -6,7 +6,6 @@
 #define SPANTOP_GATEWAY_TARGET_H
 
 #include <stdbool.h>
-#include <stddef.h>
 
 #include "base/attr.h"
 #include "base/err.h"
@@ -42,8 +41,6 @@ bool target_is_models(const char *method, const char *rest);
 /* Does it lie below v1/ (then it has a row even when it is answered here)? */
 bool target_is_v1(const char *rest);
 
-/* "127.0.0.1:4777", "[::1]:4777", "localhost:0" into host (no brackets) and port. */
-NODISCARD int listen_parse(const char *listen, char *host, size_t host_size, int *port, struct err *e);
 bool host_is_loopback(const char *host);
 
 #endif

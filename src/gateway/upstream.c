@@ -33,6 +33,7 @@
 #include "base/clock.h"
 #include "base/diag.h"
 #include "base/mem.h"
+#include "gateway/reply_head.h"
 
 /* Load balancers close idle connections after 60 s or more; one that is younger
  * is very likely still open. */
@@ -43,8 +44,6 @@
 #define KEEP_HANDLES 32
 /* Few send calls for a body; given back as soon as it is out. */
 #define UPLOAD_BYTES 262144L
-/* An answer's head that still fits into microhttpd's pool beside a request's 64 KiB. */
-#define HEAD_MAX ((size_t)20 << 10)
 /* Bytes sent and not acknowledged for this long: the way is gone (a laptop slept,
  * a network changed), though nobody closed the connection. */
 #define UNACKED_MS 30000
@@ -67,16 +66,13 @@ struct transfer {
     struct buf lines;          /* header lines, each with a NUL */
     struct curl_slist *nodes;  /* into lines; curl only reads them */
     size_t node_cap;
-    struct headers head;       /* the answer's, while it comes */
+    struct reply_head head;
     struct timer idle;
     struct task resume;
     struct task remove;
     int64_t idle_us;
     int64_t last_us;           /* when bytes last came */
-    int status;
     unsigned tries;
-    bool has_head;
-    bool head_is_bad;
     bool is_paused;
     bool is_silent;
     bool is_cancelled;
@@ -189,7 +185,7 @@ static void transfer_free(struct transfer *t)
     curl_easy_cleanup(t->easy);
     blob_unref(t->body);
     buf_done(&t->lines);
-    headers_done(&t->head);
+    reply_head_done(&t->head);
     free(t->nodes);
     free(t);
 }
@@ -227,7 +223,7 @@ static enum transfer_end end_of(const struct transfer *t, CURLcode code)
 {
     long request_size = 0;
     if (code == CURLE_OK)
-        return t->has_head && !t->head_is_bad ? TRANSFER_WHOLE : TRANSFER_CUT;
+        return t->head.is_whole ? TRANSFER_WHOLE : TRANSFER_CUT;
     if (t->is_silent)
         return TRANSFER_SILENT;
     curl_easy_getinfo(t->easy, CURLINFO_REQUEST_SIZE, &request_size);
@@ -239,7 +235,7 @@ static void finish(struct transfer *t, CURLcode code)
     enum transfer_end how = end_of(t, code);
     const char *text = t->error[0] ? t->error : curl_easy_strerror(code);
     /* "Out of memory" is libcurl's word for a header line above its bound of 100 KB. */
-    if (t->head_is_bad || (code == CURLE_OUT_OF_MEMORY && !t->has_head))
+    if (t->head.is_bad || (code == CURLE_OUT_OF_MEMORY && !t->head.is_whole))
         text = "its answer's headers are malformed or larger than 20 KB";
     else if (code == CURLE_ABORTED_BY_CALLBACK)
         text = "a kept-alive connection closed after the request was sent; it is not sent again, since it may have been acted on";
@@ -319,48 +315,6 @@ static void on_idle(void *arg)
 
 /* --- The answer, as it comes -------------------------------------------------------- */
 
-static void take_status_line(struct transfer *t, const char *line, size_t len)
-{
-    const char *space = memchr(line, ' ', len);
-    headers_reset(&t->head);
-    t->status = space ? atoi(space + 1) : 0;
-}
-
-static void trim(const char **s, size_t *len)
-{
-    while (*len && (**s == ' ' || **s == '\t')) {
-        (*s)++;
-        (*len)--;
-    }
-    while (*len && strchr(" \t\r\n", (*s)[*len - 1]))
-        (*len)--;
-}
-
-static void take_header_line(struct transfer *t, const char *line, size_t len)
-{
-    const char *colon = memchr(line, ':', len);
-    if (!colon || colon == line || *line == ' ' || *line == '\t') {
-        t->head_is_bad = true; /* folded, or no header at all */
-        return;
-    }
-    const char *value = colon + 1;
-    size_t value_len = len - (size_t)(value - line);
-    trim(&value, &value_len);
-    if (memchr(value, '\0', value_len) || memchr(value, '\r', value_len) ||
-        t->head.text.len > HEAD_MAX || headers_add(&t->head, line, (size_t)(colon - line), value, value_len) != 0)
-        t->head_is_bad = true;
-}
-
-/* Two lengths that disagree: nobody can know where the answer ends. */
-static bool has_two_lengths(const struct headers *h)
-{
-    size_t first = headers_find(h, "Content-Length", 0);
-    for (size_t i = first; i != HEADERS_NONE; i = headers_find(h, "Content-Length", i + 1))
-        if (strcmp(headers_value(h, i), headers_value(h, first)) != 0)
-            return true;
-    return false;
-}
-
 /* Once all of it went out the request's body is not read again (see NO RESENDING).
  * libcurl would keep its copying buffer for the life of the handle, 64 KiB and more
  * a stream; setting its size, to whatever value, frees it. */
@@ -380,25 +334,14 @@ static size_t on_header(char *line, size_t size, size_t count, void *arg)
 {
     struct transfer *t = arg;
     size_t len = size * count;
-    bool is_blank = len == 0 || line[0] == '\r' || line[0] == '\n';
     t->last_us = loop_now_us(t->upstream->loop);
     if (t->is_cancelled)
         return 0;
-    if (t->has_head)
-        return len; /* trailers */
-    if (len >= 5 && strncmp(line, "HTTP/", 5) == 0)
-        take_status_line(t, line, len);
-    else if (!is_blank)
-        take_header_line(t, line, len);
-    else if (t->status >= 200 || t->status == 101 || t->status < 100) {
-        t->head_is_bad = t->head_is_bad || t->status < 200 || t->status > 999 || has_two_lengths(&t->head);
-        if (t->head_is_bad)
-            return 0;
-        t->has_head = true;
+    if (reply_head_line(&t->head, line, len)) {
         drop_sent_body(t);
-        t->events.on_head(t->events.owner, t->status, &t->head);
+        t->events.on_head(t->events.owner, t->head.status, &t->head.headers);
     }
-    return t->is_cancelled ? 0 : len;
+    return t->is_cancelled || t->head.is_bad ? 0 : len;
 }
 
 static size_t on_data(char *data, size_t size, size_t count, void *arg)
@@ -406,7 +349,7 @@ static size_t on_data(char *data, size_t size, size_t count, void *arg)
     struct transfer *t = arg;
     size_t len = size * count;
     t->last_us = loop_now_us(t->upstream->loop);
-    if (t->is_cancelled || !t->has_head)
+    if (t->is_cancelled || !t->head.is_whole)
         return len + 1; /* ends the transfer */
     if (t->events.on_body(t->events.owner, data, len))
         return t->is_cancelled ? len + 1 : len;
@@ -495,16 +438,15 @@ static struct transfer *transfer_take(struct upstream *u)
             return NULL;
         }
         buf_init_max(&t->lines, HEADERS_TEXT_MAX);
-        headers_init(&t->head);
+        reply_head_init(&t->head);
         t->idle = (struct timer){.fn = on_idle, .arg = t};
         t->resume = (struct task){.fn = resume_now, .arg = t};
         t->remove = (struct task){.fn = remove_now, .arg = t};
         set_lasting_options(u, t);
     }
-    headers_reset(&t->head);
-    t->status = 0;
+    reply_head_reset(&t->head);
     t->tries = 0;
-    t->has_head = t->head_is_bad = t->is_paused = t->is_silent = t->is_cancelled = false;
+    t->is_paused = t->is_silent = t->is_cancelled = false;
     t->error[0] = '\0';
     t->last_us = loop_now_us(u->loop);
     t->next = u->running;

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "gateway/listen.h"
 #include "gateway/target.h"
 
 static void test_targets(void **state)

@@ -9,6 +9,7 @@
 #include "gateway/gateway.h"
 #include "gateway/lookup.h"
 #include "gateway/loop.h"
+#include "gateway/pins.h"
 #include "gateway/server.h"
 #include "gateway/target.h"
 #include "gateway/upstream.h"
@@ -26,6 +27,7 @@ struct gateway {
     struct lookup *lookup;             /* NULL: Respan has no log that could be asked */
     struct journal *journal;
     struct route_watch *routes;
+    struct pins *pins;
     struct peer_lock *lock;
     struct upstream_base base;
     struct peer peer;                  /* address, instance token, version, start */

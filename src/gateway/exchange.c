@@ -9,6 +9,7 @@
 #include "gateway/answer.h"
 #include "gateway/models.h"
 #include "gateway/record.h"
+#include "gateway/resend.h"
 #include "gateway/token.h"
 
 /* --- Refusing ----------------------------------------------------------------------- */
@@ -98,6 +99,7 @@ void *exchange_head(void *gateway, struct client *c, const struct client_head *h
     x->g = g;
     x->client = c;
     x->method = xstrdup(head->method);
+    x->attempt = 1;
     x->client_headers = head->headers;
     headers_init(&x->headers);
     headers_init(&x->held_headers);
@@ -153,8 +155,11 @@ static int set_length(struct exchange *x)
 
 static void route(struct exchange *x)
 {
-    if (target_is_routed(x->method, x->rest))
-        router_apply(gateway_routes(x->g), x->rest, x->request, &x->headers, &x->routed);
+    struct gateway *g = x->g;
+    if (!target_is_routed(x->method, x->rest))
+        return;
+    struct router router = {gateway_routes(g), g->options->catalog, g->pins, loop_now_us(g->loop)};
+    router_apply(&router, x->rest, x->request, &x->headers, &x->routed);
 }
 
 static void drop_transfer(struct exchange *x)
@@ -205,11 +210,23 @@ static int64_t answer_length(const struct exchange *x, int status, const struct 
     return (int64_t)strtoll(length, NULL, 10);
 }
 
+static void tell_pin(struct exchange *x, int status, const char *retry_after)
+{
+    struct pins *pins = x->g->pins;
+    if (x->routed.pin_route)
+        pins_tell(pins, x->routed.pin_route, pins_judge(pins, status, retry_after), loop_now_us(x->g->loop));
+}
+
 static void on_head(void *owner, int status, const struct headers *h)
 {
     struct exchange *x = owner;
     struct headers out;
     record_head(x, h);
+    tell_pin(x, status, headers_get(h, "Retry-After"));
+    if (resend_is_wanted(x, status)) {
+        resend_hold(x, status);
+        return;
+    }
     if (is_redirect(status)) {
         drop_transfer(x);
         fail_printf(x, END_REDIRECT, 502, "api_error", "upstream_redirect",
@@ -219,6 +236,7 @@ static void on_head(void *owner, int status, const struct headers *h)
     }
     x->state = EXCHANGE_ANSWERING;
     x->status = status;
+    resend_answered(x, status);
     x->tap = tap_new(status, headers_get(h, "Content-Type"), headers_get(h, "Content-Encoding"));
     x->is_until_close = headers_find(h, "Content-Length", 0) == HEADERS_NONE &&
                         headers_find(h, "Transfer-Encoding", 0) == HEADERS_NONE;
@@ -242,6 +260,10 @@ static void drop_request(struct exchange *x)
 static bool on_body(void *owner, const void *data, size_t len)
 {
     struct exchange *x = owner;
+    if (x->state == EXCHANGE_REFUSED) {
+        resend_take_words(x, data, len);
+        return true;
+    }
     if (x->status < 300 && x->request)
         drop_request(x);
     if (client_send(x->client, data, len) != 0)
@@ -279,7 +301,12 @@ static void on_end(void *owner, enum transfer_end how, const char *text)
         text = "it closed the connection without message_stop";
     }
     x->transfer = NULL;
+    if (x->state == EXCHANGE_REFUSED) {
+        resend_unswitched(x);
+        return;
+    }
     if (x->state == EXCHANGE_ASKING) {
+        tell_pin(x, 0, NULL);
         end_before_head(x, how, text);
         return;
     }
@@ -354,6 +381,15 @@ void exchange_request(void *exchange, struct blob *body, int64_t body_bytes, boo
     blob_unref(body);
 }
 
+void exchange_ask_again(struct exchange *x)
+{
+    headers_reset(&x->headers);
+    if (make_headers(x) == 0 && set_length(x) == 0)
+        (void)exchange_ask(x, &(struct transfer_events){x, on_head, on_body, on_end});
+    else
+        fail_printf(x, END_OWN, 431, "invalid_request_error", "headers_too_large", "the request's headers are too large");
+}
+
 /* --- The client's side ------------------------------------------------------------------------- */
 
 void exchange_drained(void *exchange)
@@ -385,6 +421,7 @@ static void exchange_free(struct exchange *x)
     blob_unref(x->request);
     blob_unref(x->response);
     routed_done(&x->routed);
+    resend_done(x);
     headers_done(&x->headers);
     headers_done(&x->held_headers);
     tap_free(x->tap);

@@ -18,6 +18,7 @@
 enum exchange_state {
     EXCHANGE_READING,   /* the request is coming in */
     EXCHANGE_ASKING,    /* the upstream was asked and has not answered */
+    EXCHANGE_REFUSED,   /* it refuses a routed call: its words are read, the client knows nothing yet */
     EXCHANGE_ANSWERING, /* its answer is passing through */
     EXCHANGE_FINISHING, /* no more bytes will come; the client still takes them */
 };
@@ -59,6 +60,8 @@ struct exchange {
     struct headers headers;     /* what goes up */
     struct blob *request;       /* until it is no longer needed */
     struct routed routed;
+    int attempt;                /* tries sent upstream, 1 at first */
+    struct refused *refused;    /* the try that was refused; NULL: none (resend.h) */
     int64_t bytes_in;
 
     /* The answer. */
@@ -98,6 +101,9 @@ void exchange_closed(void *exchange, bool is_whole, int64_t delivered);
 
 /* The gateway ends now: no more from upstream; the client's answer breaks off. */
 void exchange_stop(struct exchange *x);
+
+/* For resend.c: make the headers and ask again with what x holds now. */
+void exchange_ask_again(struct exchange *x);
 
 /* For models.c: send what x holds upstream with these events; -1: answered with an error. */
 int exchange_ask(struct exchange *x, const struct transfer_events *events);

@@ -159,6 +159,7 @@ static int open_log(struct gateway *g, struct err *e)
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     if (!g->journal || local_token_load(o->log_path, g->local_token, e) != 0)
         return -1;
+    g->pins = pins_new(&o->pins);
     g->routes = route_watch_open(o->log_path, e);
     if (!g->routes)
         return -1;
@@ -231,6 +232,7 @@ static void stop(struct gateway *g)
     lookup_free(g->lookup);
     upstream_free(g->upstream);
     route_watch_close(g->routes);
+    pins_free(g->pins);
     journal_close(g->journal);
     peer_lock_free(g->lock);
     loop_timer_clear(g->loop, &g->drain_timer);

@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include "base/err.h"
+#include "gateway/pins.h"
 #include "respan/catalog.h"
 
 struct gateway_options {
@@ -25,6 +26,7 @@ struct gateway_options {
     int64_t max_log_bytes;
     int keep_days;
     int64_t upstream_idle_ms;    /* silent for this long: 504; 0: default (600 s, above the client's own 300 s) */
+    struct pin_limits pins;      /* when a failing pin lets go, and for how long */
     int64_t connect_timeout_ms;  /* 0: default (10 s) */
     int ready_fd;                /* -1, or written "ok ADDRESS\n" / "error TEXT\n" once known, then closed */
     bool print_ready;            /* print the one line "spantop listening on http://…" to stdout */

@@ -5,6 +5,8 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "gateway/resend.h"
+#include "respan/params.h"
 
 /* Of an answer the log keeps this much; beyond it is flagged as dropped. */
 #define RESPONSE_KEEP_MAX ((size_t)16 << 20)
@@ -46,7 +48,7 @@ void record_begin(struct exchange *x)
     c.model_sent = xstrdup(x->routed.model_sent);
     c.provider_pinned = xstrdup(x->routed.provider);
     c.bytes_in = x->bytes_in;
-    c.attempt = 1;
+    c.attempt = x->attempt;
     c.request_headers = headers_to_json(h);
     c.sent_headers = x->routed.has_headers_changed ? headers_to_json(&x->headers) : NULL;
     c.route_note = xstrdup(x->routed.note);
@@ -205,6 +207,11 @@ void record_end(struct exchange *x)
     c.provider_served = xstrdup(x->provider_served);
     c.response_headers = xstrdup(x->response_headers);
     c.route_note = xstrdup(x->note);
+    c.attempt = x->attempt;
+    if (x->refused) {
+        c.model_sent = xstrdup(x->refused->model_asked);
+        c.provider_pinned = header_copy(&x->headers, PARAMS_PIN_HEADER);
+    }
     c.body_state = !x->g->options->keep_bodies ? BODY_OFF : x->is_response_dropped ? BODY_DROPPED : BODY_KEPT;
-    journal_end(x->g->journal, &c, x->response, NULL);
+    journal_end(x->g->journal, &c, x->response, x->refused ? x->refused->original : NULL);
 }

@@ -8,6 +8,7 @@
 #include "anthropic/request.h"
 #include "base/json.h"
 #include "base/mem.h"
+#include "respan/compat.h"
 #include "respan/params.h"
 
 void routed_done(struct routed *r)
@@ -30,71 +31,102 @@ static void add_note(struct routed *r, const char *text)
 
 /* --- The model: bytes of the body ------------------------------------------------ */
 
-static void note_model_change(struct routed *r, const char *model)
+static void list_changes(struct routed *r, const struct compat *plan, const char *model)
 {
     struct buf out;
+    char *first = xasprintf("model %s → %s", r->model_asked ? r->model_asked : "unknown", model);
     buf_init(&out);
-    buf_puts(&out, "[{\"what\":\"model\",\"from\":");
-    if (r->model_asked)
-        json_quote(&out, r->model_asked, strlen(r->model_asked));
-    else
-        buf_puts(&out, "null");
-    buf_puts(&out, ",\"to\":");
-    json_quote(&out, model, strlen(model));
-    buf_puts(&out, "}]");
+    buf_putc(&out, '[');
+    json_quote(&out, first, strlen(first));
+    for (char *const *c = plan->changes; c && *c; c++) {
+        buf_putc(&out, ',');
+        json_quote(&out, *c, strlen(*c));
+    }
+    buf_putc(&out, ']');
     r->changes = buf_take(&out, NULL);
+    free(first);
 }
 
-static struct blob *splice_model(const struct blob *body, const struct span *spans, size_t count, struct bytes value)
+static void drop_betas(struct compat *plan, struct headers *h, struct routed *r)
 {
-    struct splice splices[REQUEST_SPLICES_MAX];
+    const char *value = headers_get(h, "anthropic-beta");
+    struct buf rest;
+    if (!value)
+        return;
+    buf_init(&rest);
+    if (compat_filter_betas(plan, value, &rest)) {
+        r->has_headers_changed = true;
+        if (rest.len)
+            (void)headers_replace(h, "anthropic-beta", rest.data);
+        else
+            headers_remove(h, "anthropic-beta");
+    }
+    buf_done(&rest);
+}
+
+static struct blob *splice(const struct blob *body, const struct compat *plan)
+{
     struct buf out;
     struct blob *sent = NULL;
-    for (size_t i = 0; i < count; i++)
-        splices[i] = (struct splice){spans[i], value};
     buf_init(&out);
-    if (request_splice(body->data, body->len, splices, count, &out) == 0)
+    if (request_splice(body->data, body->len, plan->splices, plan->splice_count, &out) == 0)
         sent = blob_copy(out.data, out.len);
     buf_done(&out);
     return sent;
 }
 
-static void switch_model(struct routed *r, const struct blob *body, const char *model)
+static void keep_as_it_came(struct routed *r)
 {
-    struct span spans[REQUEST_SPLICES_MAX];
-    struct buf value;
-    size_t count = request_find_models(body->data, body->len, spans, REQUEST_SPLICES_MAX);
-    if (count == 0) {
+    blob_unref(r->sent);
+    r->sent = NULL;
+}
+
+static void note_switch(struct routed *r, struct compat *plan, struct headers *h, const struct route *route)
+{
+    drop_betas(plan, h, r);
+    list_changes(r, plan, route->set_model);
+    r->model_route = route->id;
+}
+
+static void switch_model(const struct router *router, struct routed *r, const struct blob *body, struct headers *h,
+                         const struct route *route)
+{
+    const char *model = route->set_model;
+    struct compat plan;
+    const struct model *from = router->catalog && r->model_asked ? catalog_find(router->catalog, r->model_asked) : NULL;
+    const struct model *to = router->catalog ? catalog_find(router->catalog, model) : NULL;
+    if (compat_plan(&plan, body->data, body->len, model, from, to) != 0) {
         add_note(r, "the body names no model, so none was switched");
-        return;
-    }
-    buf_init(&value);
-    json_quote(&value, model, strlen(model));
-    bool is_same = true;
-    for (size_t i = 0; i < count; i++)
-        is_same = is_same && bytes_eq(bytes_at(body->data, spans[i]), buf_bytes(&value));
-    if (!is_same) {
-        r->sent = splice_model(body, spans, count, buf_bytes(&value));
-        if (r->sent)
-            note_model_change(r, model);
-        else
-            add_note(r, "no memory to switch the model");
-    }
-    if (is_same || r->sent)
+    } else if (!(r->sent = splice(body, &plan))) {
+        add_note(r, "no memory to switch the model");
+    } else {
         r->model_sent = xstrdup(model);
-    buf_done(&value);
+        if (bytes_eq(blob_bytes(r->sent), blob_bytes(body)))
+            keep_as_it_came(r); /* the client asks for that model anyway */
+        else
+            note_switch(r, &plan, h, route);
+    }
+    compat_done(&plan);
 }
 
 /* --- Pin and parameters: headers ---------------------------------------------------- */
 
-static void set_pin(struct headers *h, struct routed *r, const char *provider)
+static void set_pin(const struct router *router, struct headers *h, struct routed *r, const struct route *route)
 {
-    (void)headers_replace(h, PARAMS_PIN_HEADER, provider);
+    if (router->pins && !pins_take(router->pins, route->id, router->now_us)) {
+        char text[160];
+        int64_t rest_us = pins_rest_us(router->pins, route->id, router->now_us);
+        snprintf(text, sizeof text, "the pin rests for %lld s more because its provider failed", (long long)(rest_us / 1000000 + 1));
+        add_note(r, text);
+        return;
+    }
+    (void)headers_replace(h, PARAMS_PIN_HEADER, route->set_provider);
     r->has_headers_changed = true;
+    r->pin_route = route->id;
 }
 
 /* The client's own parameters win over a route's, key by key. */
-static void set_params(struct headers *h, struct routed *r, const char *route_json)
+static void set_params(struct headers *h, struct routed *r, const struct route_choice *choice)
 {
     const char *names[] = {PARAMS_HEADER, PARAMS_HEADER_LEGACY};
     struct err e;
@@ -111,13 +143,14 @@ static void set_params(struct headers *h, struct routed *r, const char *route_js
             return;
         }
     }
-    merged = params_merge(route_json, client_json, &e);
+    merged = params_merge(choice->params_json, client_json, &e);
     value = merged ? params_encode(merged) : NULL;
     if (value) {
         headers_remove(h, PARAMS_HEADER);
         headers_remove(h, PARAMS_HEADER_LEGACY);
         (void)headers_put(h, PARAMS_HEADER, value);
         r->has_headers_changed = true;
+        r->params_route = choice->params ? choice->params->id : 0;
     } else {
         add_note(r, "the route's parameters are no JSON object and were left out");
     }
@@ -132,19 +165,21 @@ static void read_subject(const struct route_set *routes, const char *rest, const
                          const struct headers *h, struct request_facts *facts, struct route_subject *who)
 {
     const char *session_id = headers_get(h, "X-Claude-Code-Session-Id");
-    *who = (struct route_subject){.session_id = session_id};
+    const char *agent_id = headers_get(h, "x-claude-code-agent-id");
+    *who = (struct route_subject){.session_id = session_id, .agent_id = agent_id};
     if (!body || !route_set_needs_body(routes))
         return;
-    request_read_facts(rest, headers_get(h, "x-claude-code-agent-id"), session_id, body->data, body->len, facts);
+    request_read_facts(rest, agent_id, session_id, body->data, body->len, facts);
     who->model = facts->model[0] ? facts->model : NULL;
     who->session_id = facts->session_id[0] ? facts->session_id : session_id;
     who->has_purpose = true;
     who->purpose = facts->purpose;
 }
 
-void router_apply(const struct route_set *routes, const char *rest, const struct blob *body, struct headers *h,
+void router_apply(const struct router *router, const char *rest, const struct blob *body, struct headers *h,
                   struct routed *r)
 {
+    const struct route_set *routes = router->routes;
     struct request_facts facts;
     struct route_subject who;
     struct route_choice choice = {0};
@@ -155,11 +190,11 @@ void router_apply(const struct route_set *routes, const char *rest, const struct
         route_choose(routes, &who, &choice);
         r->note = xstrdup(choice.note);
         if (choice.model && body)
-            switch_model(r, body, choice.model->set_model);
+            switch_model(router, r, body, h, choice.model);
         if (choice.provider)
-            set_pin(h, r, choice.provider->set_provider);
+            set_pin(router, h, r, choice.provider);
         if (choice.params_json)
-            set_params(h, r, choice.params_json);
+            set_params(h, r, &choice);
         route_choice_done(&choice);
     }
     r->provider = xstrdup(headers_get(h, PARAMS_PIN_HEADER));

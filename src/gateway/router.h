@@ -8,7 +8,9 @@
 
 #include "base/blob.h"
 #include "gateway/headers.h"
+#include "gateway/pins.h"
 #include "log/routes.h"
+#include "respan/catalog.h"
 
 struct routed {
     struct blob *sent;   /* NULL: the body goes up as it came */
@@ -16,13 +18,23 @@ struct routed {
     char *model_sent;    /* NULL unless a route set it */
     char *provider;      /* what the pin header says now, a route's or the client's own */
     char *note;          /* which routes and why */
-    char *changes;       /* JSON array of what was changed in the body */
+    char *changes;       /* JSON array of sentences: what was changed in body and headers for the switch */
     bool has_headers_changed;
+    int64_t model_route; /* whose set_model the call took; 0: none */
+    int64_t pin_route;   /* whose set_provider; 0: none, or its pin rests */
+    int64_t params_route; /* the most specific one that gave parameters; 0: none */
+};
+
+struct router {
+    const struct route_set *routes;  /* NULL: none */
+    const struct catalog *catalog;   /* what a switched body must leave behind; NULL: nothing is known */
+    struct pins *pins;               /* NULL: every pin holds */
+    int64_t now_us;
 };
 
 /* Apply the routes to a call (POST v1/messages or count_tokens).  Changes h in
  * place.  Never fails: what cannot be applied is left out and told in note. */
-void router_apply(const struct route_set *routes, const char *rest, const struct blob *body, struct headers *h,
+void router_apply(const struct router *router, const char *rest, const struct blob *body, struct headers *h,
                   struct routed *r);
 void routed_done(struct routed *r);
 

@@ -211,9 +211,20 @@ static void merge_usage(struct usage *to, const struct usage *from)
 }
 
 /* Known fields of from replace to's; unknown ones keep them. */
+/* A later try tells what it sent itself, not what the one before it did. */
+static void forget_try(struct call *c)
+{
+    xreplace(&c->model_sent, NULL);
+    xreplace(&c->provider_pinned, NULL);
+    xreplace(&c->sent_headers, NULL);
+    xreplace(&c->changes, NULL);
+}
+
 static void merge(struct call *to, struct call *from)
 {
     to->state = from->state;
+    if (to->attempt > 0 && from->attempt > to->attempt)
+        forget_try(to);
     merge_texts(to, from);
     merge_usage(&to->usage, &from->usage);
     take_number(&to->started_at, from->started_at);

@@ -62,6 +62,7 @@ struct route_subject {
 struct route_choice {
     const struct route *model;    /* the route whose set_model holds, or NULL */
     const struct route *provider;
+    const struct route *params;   /* the most specific one that gave a parameter, or NULL */
     char *params_json;            /* merged object or NULL; owned */
     char *note;                   /* which routes and why, or NULL; owned.
                                    * "#3 session → claude-sonnet-5; #4 every call → provider vertex_ai" */

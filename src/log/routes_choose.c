@@ -99,6 +99,8 @@ static void take_params(struct choosing *c, const struct route_entry *entry, con
         buf_put(&c->params, param->text.data, param->text.len);
         if (!any)
             note_route(&c->note, r);
+        if (!c->choice->params)
+            c->choice->params = r;
         buf_printf(&c->note, "%s%s", any ? ", " : "", x->keys[param->key]);
         any = true;
     }

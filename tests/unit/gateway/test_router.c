@@ -10,6 +10,10 @@
 
 #define SET(array) {.routes = (array), .count = sizeof(array) / sizeof *(array)}
 
+/* What is switched with; set by the tests that need them. */
+static struct catalog *catalog;
+static struct pins *pins;
+
 struct fixture {
     struct headers headers;
     struct routed routed;
@@ -23,7 +27,8 @@ static void apply(struct fixture *f, const struct route_set *set, const char *bo
     f->body = blob_copy(body, strlen(body));
     if (name)
         assert_int_equal(headers_put(&f->headers, name, value), 0);
-    router_apply(set, "v1/messages", f->body, &f->headers, &f->routed);
+    struct router router = {.routes = set, .catalog = catalog, .pins = pins};
+    router_apply(&router, "v1/messages", f->body, &f->headers, &f->routed);
 }
 
 static void done(struct fixture *f)
@@ -90,6 +95,74 @@ static void test_body_without_a_model_is_left_alone(void **state)
     }
 }
 
+static void test_switch_leaves_behind_what_only_the_old_model_takes(void **state)
+{
+    struct route routes[] = {{.id = 7, .enabled = true, .set_model = "claude-haiku-4-5-20251001"}};
+    struct route_set set = SET(routes);
+    struct err warning = {""};
+    struct fixture f;
+    (void)state;
+    catalog = catalog_load(NULL, NULL, &warning);
+    apply(&f, &set,
+          "{\"model\":\"claude-opus-4-8\",\"x\":1e400,\"max_tokens\":64000,\"thinking\":{\"type\":\"adaptive\"},"
+          "\"output_config\":{\"effort\":\"high\"}}",
+          "anthropic-beta", "a-1,context-1m-2025-08-07,b-2");
+    assert_non_null(f.routed.sent);
+    assert_null(strstr(f.routed.sent->data, "adaptive"));
+    assert_null(strstr(f.routed.sent->data, "effort"));
+    assert_non_null(strstr(f.routed.sent->data, "\"x\":1e400,"));
+    assert_string_equal(headers_get(&f.headers, "anthropic-beta"), "a-1,b-2");
+    assert_int_equal(f.routed.model_route, 7);
+    assert_non_null(strstr(f.routed.changes, "claude-opus-4-8"));
+    assert_non_null(strstr(f.routed.changes, "effort"));
+    done(&f);
+    catalog_free(catalog);
+    catalog = NULL;
+}
+
+static void test_failing_pin_rests_and_is_tried_again(void **state)
+{
+    struct route routes[] = {{.id = 4, .enabled = true, .set_provider = "bedrock"}};
+    struct route_set set = SET(routes);
+    struct pin_limits limits = {.failures = 2, .rest_ms = 1000};
+    struct fixture f;
+    (void)state;
+    pins = pins_new(&limits);
+    for (int i = 0; i < 2; i++) {
+        apply(&f, &set, "{}", NULL, NULL);
+        assert_int_equal(f.routed.pin_route, 4);
+        pins_tell(pins, 4, PIN_FAILED, -1000000); /* both a second ago: the rest is over by 0 */
+        done(&f);
+    }
+    pins_tell(pins, 4, PIN_FAILED, 0);
+    apply(&f, &set, "{}", NULL, NULL);
+    assert_null(f.routed.provider);
+    assert_int_equal(f.routed.pin_route, 0);
+    assert_non_null(strstr(f.routed.note, "rests"));
+    done(&f);
+    assert_true(pins_take(pins, 4, 1000001));  /* the one call that tries */
+    assert_false(pins_take(pins, 4, 1000002)); /* the others go on without */
+    pins_tell(pins, 4, PIN_GOOD, 1000003);
+    assert_true(pins_take(pins, 4, 1000004));
+    pins_free(pins);
+    pins = NULL;
+}
+
+static void test_what_counts_as_a_pin_s_failure(void **state)
+{
+    struct pin_limits limits = {0};
+    (void)state;
+    struct pins *p = pins_new(&limits);
+    assert_int_equal(pins_judge(p, 0, NULL), PIN_FAILED);
+    assert_int_equal(pins_judge(p, 529, NULL), PIN_FAILED);
+    assert_int_equal(pins_judge(p, 429, "60"), PIN_FAILED);
+    assert_int_equal(pins_judge(p, 429, "2"), PIN_NO_VERDICT);
+    assert_int_equal(pins_judge(p, 429, NULL), PIN_NO_VERDICT);
+    assert_int_equal(pins_judge(p, 400, NULL), PIN_NO_VERDICT);
+    assert_int_equal(pins_judge(p, 200, NULL), PIN_GOOD);
+    pins_free(p);
+}
+
 static void test_pin_replaces_and_is_reported(void **state)
 {
     struct route routes[] = {{.id = 1, .enabled = true, .set_provider = "bedrock"}};
@@ -124,7 +197,7 @@ static void test_unreadable_parameters_of_the_client_stay(void **state)
 static void test_model_list_has_only_names_the_client_takes(void **state)
 {
     struct err warning = {""};
-    struct catalog *catalog = catalog_load(NULL, NULL, &warning);
+    catalog = catalog_load(NULL, NULL, &warning);
     size_t len;
     (void)state;
     char *json = models_list_json(catalog, &len);
@@ -137,6 +210,7 @@ static void test_model_list_has_only_names_the_client_takes(void **state)
     assert_string_equal(json, "{\"data\":[],\"has_more\":false}");
     free(json);
     catalog_free(catalog);
+    catalog = NULL;
 }
 
 int main(void)
@@ -146,6 +220,9 @@ int main(void)
         cmocka_unit_test(test_model_switch_splices_every_top_level_model),
         cmocka_unit_test(test_switch_to_the_same_model_sends_the_same_bytes),
         cmocka_unit_test(test_body_without_a_model_is_left_alone),
+        cmocka_unit_test(test_switch_leaves_behind_what_only_the_old_model_takes),
+        cmocka_unit_test(test_failing_pin_rests_and_is_tried_again),
+        cmocka_unit_test(test_what_counts_as_a_pin_s_failure),
         cmocka_unit_test(test_pin_replaces_and_is_reported),
         cmocka_unit_test(test_unreadable_parameters_of_the_client_stay),
         cmocka_unit_test(test_model_list_has_only_names_the_client_takes),

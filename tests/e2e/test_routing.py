@@ -1,0 +1,101 @@
+"""A switch never breaks a session: what only the old model takes is left behind, a
+refused switch goes up again as it came, a pin whose provider fails lets go."""
+import json
+
+from spantop import wait_for
+
+SESSION = "aaaaaaaa-0000-4000-8000-000000000001"
+OPUS, HAIKU = "claude-opus-4-8", "claude-haiku-4-5-20251001"
+BODY = (b'{ "model" : "claude-opus-4-8","max_tokens":2000, "n":[1e400,\t12345678901234567890,"\\u00e4\\ud83d\\ude00"],'
+        b'"messages":[{"role":"user","content":"[[sim text ok]]"}],"thinking":{"type":"adaptive"},'
+        b'"output_config":{"effort":"high"},"stream":true }')
+
+
+def post(gateway, body=BODY):
+    answer = gateway.messages(body, [("X-Claude-Code-Session-Id", SESSION), ("anthropic-beta", "a-1,context-1m-2025-08-07,b-2")])
+    return answer, gateway.log.wait_calls(1, "id = ? AND state <> 'open'", int(answer.header("x-spantop-call-id")))[0]
+
+
+def route(gateway, **columns):
+    names = ", ".join(columns)
+    marks = ", ".join("?" * len(columns))
+    gateway.log.execute(f"INSERT INTO routes({names}) VALUES({marks})", *columns.values())
+
+
+def routes(gateway):
+    return gateway.log.query("SELECT enabled, note FROM routes ORDER BY id")
+
+
+def wait_disabled(gateway):
+    return wait_for(lambda: [r for r in routes(gateway) if not r["enabled"]], what="the route to be disabled")[0]
+
+
+def test_switched_body_loses_what_only_the_old_model_takes_and_nothing_else(gateway, sim, stage):
+    route(gateway, set_model=HAIKU)
+    answer, row = post(gateway)
+    assert answer.status == 200
+    sent = sim.body(sim.requests()[-1]["n"])
+    assert b'"n":[1e400,\t12345678901234567890,"\\u00e4\\ud83d\\ude00"]' in sent
+    assert json.loads(sent)["model"] == HAIKU and b"effort" not in sent and b"adaptive" not in sent
+    headers = {n.lower(): v for n, v in sim.requests()[-1]["headers"]}
+    assert headers["anthropic-beta"] == "a-1,b-2"
+    assert (row["model_asked"], row["model_sent"], row["attempt"]) == (OPUS, HAIKU, 1)
+    shown = [stage.run("--log", gateway.log.path, "show", row["id"], what, text=False).stdout for what in ("--request", "--sent")]
+    assert shown == [BODY, sent]
+    changes = json.loads(row["changes"])
+    assert HAIKU in changes[0] and any("effort" in c for c in changes)
+
+
+def test_refused_switch_goes_up_as_it_came_and_the_route_is_off(gateway, sim):
+    route(gateway, set_model="claude-no-such-model")
+    answer, row = post(gateway)
+    assert answer.status == 200
+    first, second = sim.requests()[-2:]
+    assert json.loads(sim.body(first["n"]))["model"] == "claude-no-such-model"
+    assert sim.body(second["n"]) == BODY
+    assert {n.lower(): v for n, v in second["headers"]}["anthropic-beta"] == "a-1,context-1m-2025-08-07,b-2"
+    assert (row["state"], row["status"], row["attempt"], row["model_sent"]) == ("done", 200, 2, OPUS)
+    assert "404" in row["route_note"] and row["changes"] is None
+    assert "refused with 404" in wait_disabled(gateway)["note"]
+    _, row = post(gateway)
+    assert row["attempt"] == 1
+
+
+def test_request_that_is_refused_either_way_does_not_blame_the_route(gateway, sim):
+    route(gateway, set_model="claude-sonnet-5")
+    sim.faults({"status": 400, "times": 2, "body": {"detail": "this is wrong"}})
+    answer, row = post(gateway)
+    assert answer.status == 400 and b"this is wrong" in answer.body
+    assert (row["attempt"], row["status"], row["model_sent"]) == (2, 400, OPUS)
+    assert [r["enabled"] for r in routes(gateway)] == [1]
+    answer, row = post(gateway)
+    assert (row["attempt"], row["model_sent"], answer.status) == (1, "claude-sonnet-5", 200)
+
+
+def test_refused_pin_and_refused_parameters_are_blamed_too(gateway, sim):
+    for column in ({"set_provider": "nowhere"}, {"params_json": '{"cache_ttl":60}'}):
+        route(gateway, **column)
+        sim.faults({"status": 422, "times": 1})
+        answer, row = post(gateway)
+        assert (answer.status, row["attempt"], row["provider_pinned"]) == (200, 2, None)
+        headers = {n.lower() for n, _ in sim.requests()[-1]["headers"]}
+        assert not [n for n in headers if n.startswith(("x-respan-route", "x-data"))]
+        wait_for(lambda: not routes(gateway)[-1]["enabled"], what="the route to be disabled")
+
+
+def test_unrouted_refusal_is_passed_on_once(gateway, sim):
+    before = len(sim.requests())
+    sim.faults({"status": 400, "times": 1})
+    answer, row = post(gateway)
+    assert (answer.status, row["attempt"]) == (400, 1)
+    assert len(sim.requests()) == before + 1
+
+
+def test_pin_whose_provider_fails_lets_go_after_three(gateway, sim):
+    route(gateway, set_provider="bedrock")
+    sim.faults({"status": 529, "times": 9, "match": {"provider": "bedrock"}})
+    seen = [post(gateway) for _ in range(4)]
+    assert [a.status for a, _ in seen] == [529, 529, 529, 200]
+    assert [r["provider_pinned"] for _, r in seen] == ["bedrock"] * 3 + [None]
+    assert "rests" in seen[3][1]["route_note"]
+    assert [r["enabled"] for r in routes(gateway)] == [1]

@@ -30,6 +30,8 @@ static void add_figures(cJSON *j, const struct call *c)
     json_add_count(j, "tokens_out", u->out);
     json_add_count(j, "cost_microusd", c->cost_microusd);
     json_add_text(j, "cost_source", cost_source_name(c->cost_source));
+    json_add_count(j, "cost_catalog_microusd", c->cost_catalog_microusd);
+    cJSON_AddBoolToObject(j, "cost_differs", c->cost_differs);
     json_add_text(j, "respan_cache", c->respan_cache < 0 ? NULL : c->respan_cache ? "hit" : "miss");
     json_add_count(j, "ttfb_ms", c->ttfb_ms);
     json_add_count(j, "ttft_ms", c->ttft_ms);
@@ -231,6 +233,9 @@ static void print_figures(const struct call *c)
         text_usd(text, c->cost_microusd);
         buf_reset(&b);
         buf_printf(&b, "%s (%s)", text, c->cost_source == COST_RESPAN ? "from Respan" : "from the catalog");
+        text_usd(text, c->cost_catalog_microusd);
+        if (c->cost_differs)
+            buf_printf(&b, ", the catalog says %s", text);
         line("cost", b.data);
     }
     buf_reset(&b);

@@ -311,8 +311,11 @@ int settings_load(struct settings *s, const struct args *a, struct err *e)
         find_path(&from, "ca-file", &s->ca_file, e) != 0 || load_terminal(s, &from, e) != 0 ||
         load_gateway(s, &from, e) != 0)
         goto out;
-    if (!s->log_path)
-        s->log_path = db_default_path();
+    if (!s->log_path) {
+        char *path = db_default_path();
+        s->log_path = absolute(path); /* without HOME it is not */
+        free(path);
+    }
     r = 0;
 out:
     config_done(&from.config);

@@ -143,6 +143,10 @@ static void test_paths_become_absolute(void **state)
     assert_string_equal(s.log_path, want);
     free(want);
     settings_done(&s);
+    unsetenv("HOME"); /* then the default is relative */
+    assert_int_equal(load(&s, NULL, &e), 0);
+    assert_int_equal(s.log_path[0], '/');
+    settings_done(&s);
 }
 
 static void expect_error(char **words, const char *says)

@@ -191,6 +191,8 @@ static void take_end(struct batch *b, struct queue_op *op)
 {
     if (op->sent)
         call_read_sent(&op->call, op->sent);
+    /* By the queue, or by the gateway: an answer beyond what it keeps. */
+    bool is_body_dropped = op->is_body_dropped || op->call.body_state == BODY_DROPPED;
     struct row *row = rows_end(b->rows, &op->call);
     struct call *c = &row->call;
     row->queue_bytes += op->bytes;
@@ -200,7 +202,7 @@ static void take_end(struct batch *b, struct queue_op *op)
         c->duration_ms = c->finished_at - c->started_at;
     if (!b->keep_bodies)
         c->body_state = BODY_OFF;
-    else if (op->is_body_dropped)
+    else if (is_body_dropped)
         c->body_state = BODY_DROPPED;
     call_price(c, b->catalog);
     if (c->state == CALL_ERROR || c->state == CALL_ABORTED)

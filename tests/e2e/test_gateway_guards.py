@@ -179,6 +179,14 @@ def test_body_above_the_limit_is_drained_then_413(recorded, recorder):
     assert len(recorder.requests) == 1
 
 
+def test_chunked_body_above_the_limit_is_413(stage, recorder):
+    gateway = stage.gateway(recorder, "--max-body-bytes", "1M")
+    answer = gateway.request("POST", "/v1/messages", chunked=[b"x" * 65536] * 17)
+    assert answer.status == 413 and recorder.requests == []
+    assert gateway.request("POST", "/v1/messages", chunked=[b"x" * 65536] * 16).status == 200
+    assert len(recorder.requests[0].body) == 1 << 20
+
+
 def test_body_of_exactly_the_limit_passes(recorded, recorder):
     recorder.answer(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
     assert recorded.request("POST", "/v1/messages", body=b"x" * (64 << 20)).status == 200

@@ -154,6 +154,31 @@ def test_every_id_is_its_own_and_rises(recorded):
     assert [row["id"] for row in recorded.log.wait_calls(20)] == ids
 
 
+def test_answer_above_16_mb_passes_and_its_body_is_flagged(recorded, recorder):
+    body = b"0123456789abcdef" * (1 << 20) + b"!"
+    recorder.answer(plain(body))
+    assert recorded.messages(BODY).body == body
+    row = recorded.log.wait_calls()[0]
+    assert (row["state"], row["bytes_out"], row["body_state"]) == ("done", len(body), "dropped")
+
+
+def test_no_bodies_keeps_none(stage, recorder):
+    gateway = stage.gateway(recorder, "--no-bodies")
+    recorder.answer(stream(START, TEXT, DELTA, STOP), b"0\r\n\r\n")
+    gateway.messages(BODY.replace(b"hi", b"a-word-to-be-found"))
+    row = gateway.log.wait_calls()[0]
+    assert (row["body_state"], row["tokens_out"], row["model_asked"]) == ("off", 42, "claude-opus-5-5")
+    gateway.stop()
+    assert all(b"a-word-to-be-found" not in p.read_bytes() for p in gateway.log.path.parent.glob("log.db*"))
+
+
+def test_anything_below_the_base_has_a_row(recorded):
+    recorded.request("BREW", "/api/anthropic/v1/pots/1?x=%2F")
+    recorded.request("GET", "/api/anthropic/other")
+    rows = recorded.log.wait_calls(2)
+    assert [(r["method"], r["path"], r["state"]) for r in rows] == [("BREW", "/v1/pots/1?x=%2F", "done"), ("GET", "/other", "done")]
+
+
 # -- The model list -------------------------------------------------------------
 def test_model_list_of_the_upstream_is_passed_on(recorded, recorder):
     recorder.answer(plain(b'{"data":[{"id":"claude-x"}]}', headers=[("X-List", "1")]))

@@ -14,6 +14,7 @@ void amend_done(struct amend *a)
 {
     free(a->provider_served);
     free(a->model_served);
+    free(a->cache_break);
     amend_init(a);
 }
 
@@ -61,6 +62,8 @@ void amend_apply(struct call *c, const struct amend *a)
         c->model_served = xstrdup(a->model_served);
     if (a->respan_cache >= 0)
         c->respan_cache = a->respan_cache;
+    if (a->cache_break && c->cache_break)
+        xreplace(&c->cache_break, a->cache_break);
     if (a->cost_microusd >= 0)
         apply_cost(c, a);
 }

@@ -14,6 +14,7 @@ struct amend {
     char *model_served;            /* taken only when the answer named none */
     int respan_cache;              /* 1 hit, 0 miss, -1 keep */
     int64_t credits_left_microusd; /* INT64_MIN: not said */
+    char *cache_break;             /* what the provider explains; NULL: keep */
 };
 
 void amend_init(struct amend *a); /* says nothing */

@@ -21,6 +21,7 @@ struct bodies {
     struct buf scratch; /* a canonical element or a skeleton */
     struct body_insert *inserts;
     size_t insert_cap;
+    struct image *last_image;
 };
 
 struct bodies *bodies_open(sqlite3 *sq, struct err *e)
@@ -44,6 +45,7 @@ void bodies_free(struct bodies *b)
     conversations_free(b->conversations);
     buf_done(&b->scratch);
     free(b->inserts);
+    image_unref(b->last_image);
     free(b);
 }
 
@@ -223,6 +225,8 @@ int bodies_put_request(struct bodies *b, const struct body_origin *from, struct 
     size_t prefix;
     struct bytes text = blob_bytes(body);
     uint64_t name = conversation_name(from->conversation);
+    image_unref(b->last_image);
+    b->last_image = NULL;
     struct record *old = conversations_find(b->conversations, name, text, &prefix);
     *repeat_of = old && prefix == text.len && prefix == old->body->len ? old->call_id : 0;
     record_init(&r);
@@ -243,10 +247,17 @@ int bodies_put_request(struct bodies *b, const struct body_origin *from, struct 
     }
     if (needs_renewal)
         renew(b, &r);
+    r.image = image_new(text, &r.cut, old ? old->image : NULL);
+    b->last_image = image_ref(r.image);
     bool is_next = old && (*repeat_of != 0 || is_continuation(&r, old));
     conversations_keep(b->conversations, is_next ? old : NULL, &r);
     shrink_scratch(b);
     return 0;
+}
+
+struct image *bodies_last_image(const struct bodies *b)
+{
+    return b->last_image;
 }
 
 int bodies_put_answer(struct bodies *b, struct bytes answer, struct buf *list)

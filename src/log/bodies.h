@@ -17,6 +17,7 @@
 #include "base/buf.h"
 #include "base/err.h"
 #include "base/span.h"
+#include "log/breaks_image.h"
 #include "log/db.h"
 #include "log/pieces.h"
 #include "log/reader.h"
@@ -38,6 +39,8 @@ struct body_origin {
 };
 NODISCARD int bodies_put_request(struct bodies *b, const struct body_origin *from, struct blob *body, struct buf *list,
                                  int64_t *repeat_of);
+/* Of the request put last; lent until the next one. NULL: it has none. */
+struct image *bodies_last_image(const struct bodies *b);
 NODISCARD int bodies_put_answer(struct bodies *b, struct bytes answer, struct buf *list);
 size_t bodies_pending_bytes(const struct bodies *b);
 NODISCARD int bodies_write(struct bodies *b, int64_t *stored, struct err *e);
@@ -49,5 +52,6 @@ void bodies_forget_before(struct bodies *b, int64_t epoch);
 /* The exact bytes into out (emptied first). 1: none was kept, or no such call;
  * e says why.  -1: damaged or out of memory. */
 NODISCARD int bodies_read(struct db *db, int64_t call_id, enum body_kind kind, struct buf *out, struct err *e);
+NODISCARD int bodies_read_on(sqlite3 *sq, int64_t call_id, enum body_kind kind, struct buf *out, struct err *e);
 
 #endif

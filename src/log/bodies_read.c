@@ -302,12 +302,16 @@ static int why_none(sqlite3_stmt *st, int64_t call_id, enum body_kind kind, stru
 
 int bodies_read(struct db *db, int64_t call_id, enum body_kind kind, struct buf *out, struct err *e)
 {
+    return bodies_read_on(db_sqlite(db), call_id, kind, out, e);
+}
+
+int bodies_read_on(sqlite3 *sq, int64_t call_id, enum body_kind kind, struct buf *out, struct err *e)
+{
     static const char *const asks[] = {
         "SELECT request_body, body_state FROM call WHERE id = ?",
         "SELECT coalesce(sent_body, request_body), body_state FROM call WHERE id = ?",
         "SELECT response_body, body_state FROM call WHERE id = ?",
     };
-    sqlite3 *sq = db_sqlite(db);
     int rc = -1;
     buf_reset(out);
     /* One snapshot for list, pieces and blocks, or retention could take them away in between. */

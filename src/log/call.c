@@ -14,6 +14,7 @@ void call_init(struct call *c)
     c->ttfb_ms = c->ttft_ms = c->duration_ms = CALL_UNKNOWN;
     c->bytes_in = c->bytes_out = CALL_UNKNOWN;
     c->attempt = CALL_UNKNOWN;
+    c->cache_break_microusd = CALL_UNKNOWN;
     c->live_tokens_out = c->live_bytes_out = CALL_UNKNOWN;
 }
 

@@ -54,7 +54,8 @@ struct call {
     char *request_id;
     char *respan_log_id;
     int64_t attempt;
-    char *cache_break;
+    char *cache_break;      /* "KIND: element", why less was read from the cache than could have been */
+    int64_t cache_break_microusd;
     enum body_state body_state;
     /* Beyond the view's contract (columns of the same names exist, too). */
     char *request_headers;  /* JSON array of [name, value], allow-listed, secrets masked */

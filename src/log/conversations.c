@@ -24,6 +24,7 @@ void record_done(struct record *r)
 {
     blob_unref(r->body);
     cut_done(&r->cut);
+    image_unref(r->image);
     free(r->pieces);
     free(r->notes);
     *r = (struct record){0};

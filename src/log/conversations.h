@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "base/blob.h"
+#include "log/breaks_image.h"
 #include "log/cut.h"
 
 #define CONVERSATIONS_MAX    ((size_t)1024)
@@ -35,6 +36,7 @@ struct record {
     struct cut_note *notes; /* by element, rising */
     size_t note_count;
     size_t note_cap;
+    struct image *image; /* for finding cache breaks; NULL: none could be made */
     int64_t skeleton;
     int64_t epoch; /* all its pieces were wanted in this one at the latest */
     int64_t call_id;

@@ -28,7 +28,7 @@ struct amends {
 static const char SQL_READ[] =
     "SELECT state, started_at, finished_at, session_id, purpose, model_asked, model_sent, model_served, provider_served,"
     " tokens_in, tokens_cache_read, tokens_cache_write_5m, tokens_cache_write_1h, tokens_out, cost_microusd,"
-    " cost_source, cost_catalog_microusd, respan_cache, ttft_ms, attempt, cache_break, is_retry"
+    " cost_source, cost_catalog_microusd, respan_cache, ttft_ms, attempt, cache_break, is_retry, cache_break_microusd"
     " FROM call WHERE id = ?1";
 
 /* ---- Opening and taking ------------------------------------------------------- */
@@ -42,7 +42,8 @@ struct amends *amends_open(sqlite3 *sq, struct rows *rows, struct sums *sums, st
     a->read = sql_prepare(sq, SQL_READ, e);
     a->update = sql_prepare(sq,
                             "UPDATE call SET provider_served = ?2, model_served = ?3, respan_cache = ?4,"
-                            " cost_microusd = ?5, cost_source = ?6, cost_catalog_microusd = ?7, cost_differs = ?8"
+                            " cost_microusd = ?5, cost_source = ?6, cost_catalog_microusd = ?7, cost_differs = ?8,"
+                            " cache_break = ?9"
                             " WHERE id = ?1",
                             e);
     a->set = sql_prepare(sq, "INSERT OR REPLACE INTO setting(key, value) VALUES(?1, ?2)", e);
@@ -128,6 +129,7 @@ static void read_figures(sqlite3_stmt *st, struct call *c)
     c->ttft_ms = sql_known(st, 18);
     c->attempt = sql_known(st, 19);
     c->cache_break = sql_text(st, 20);
+    c->cache_break_microusd = sql_known(st, 22);
 }
 
 static void read_call(sqlite3_stmt *st, int64_t id, struct call *c)
@@ -174,6 +176,7 @@ static int update(struct amends *a, const struct call *c, struct err *e)
     sql_bind_text(a->update, 6, c->cost_microusd >= 0 ? cost_source_name(c->cost_source) : NULL);
     sql_bind_known(a->update, 7, c->cost_catalog_microusd);
     sqlite3_bind_int(a->update, 8, c->cost_differs);
+    sql_bind_text(a->update, 9, c->cache_break);
     return sql_done(a->update, e);
 }
 

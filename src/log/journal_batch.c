@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "log/bodies.h"
+#include "log/breaks.h"
 #include "log/journal_amends.h"
 #include "log/journal_begin.h"
 #include "log/journal_lost.h"
@@ -36,6 +37,7 @@ struct batch {
     struct amends *amends;
     struct refusals *refusals;
     struct retention *retention;
+    struct breaks *breaks;
     sqlite3_stmt *end_progress;
     sqlite3_stmt *add_meta;
     int64_t next_call; /* above every call that began */
@@ -84,6 +86,7 @@ struct batch *batch_open(sqlite3 *sq, const struct journal_options *o, struct qu
     b->retention = b->bodies ? retention_open(sq, b->bodies, o->max_log_bytes, o->keep_days, e) : NULL;
     if (!b->retention)
         goto fail;
+    b->breaks = breaks_new(sq, b->next_call, o->catalog);
     return b;
 fail:
     batch_free(b);
@@ -105,6 +108,7 @@ void batch_free(struct batch *b)
     if (!b)
         return;
     retention_free(b->retention);
+    breaks_free(b->breaks);
     bodies_free(b->bodies);
     amends_free(b->amends);
     refusals_free(b->refusals);
@@ -134,13 +138,27 @@ static char *conversation_of(const struct call *c, bool is_sent)
                      is_sent ? "sent" : "");
 }
 
+/* Without bodies in the log cache breaks are found all the same. */
+static void see_unkept(struct batch *b, const struct row *row, enum body_kind kind, const struct blob *body)
+{
+    if (kind == BODY_RESPONSE)
+        return;
+    struct image *image = image_of(blob_bytes(body));
+    breaks_begin(b->breaks, row->call.id, image);
+    image_unref(image);
+}
+
 static void keep_body(struct batch *b, struct row *row, enum body_kind kind, struct blob *body)
 {
     struct buf list;
     int64_t repeat_of = 0;
     int rc;
-    if (!body || !b->keep_bodies)
+    if (!body)
         return;
+    if (!b->keep_bodies) {
+        see_unkept(b, row, kind, body);
+        return;
+    }
     buf_init(&list);
     if (kind == BODY_RESPONSE) {
         rc = bodies_put_answer(b->bodies, blob_bytes(body), &list);
@@ -151,6 +169,7 @@ static void keep_body(struct batch *b, struct row *row, enum body_kind kind, str
         free(conversation);
         if (kind == BODY_REQUEST)
             row->is_retry = is_repeat_of_failed(b, repeat_of);
+        breaks_begin(b->breaks, row->call.id, bodies_last_image(b->bodies));
     }
     if (rc == 0) {
         row_set_list(row, kind, list.data, list.len);
@@ -209,6 +228,7 @@ static void take_end(struct batch *b, struct queue_op *op)
         b->failed[b->failed_at++ % FAILED_KEPT] = c->id;
     keep_body(b, row, BODY_SENT, op->sent);
     keep_body(b, row, BODY_RESPONSE, op->body);
+    breaks_end(b->breaks, c);
     take_title(b, c, op->body);
     rows_mark_dirty(b->rows, row);
 }
@@ -216,6 +236,8 @@ static void take_end(struct batch *b, struct queue_op *op)
 void batch_take(struct batch *b, struct queue_op *op)
 {
     if (op->kind == QUEUE_AMEND) {
+        if (op->amend.provider_served)
+            op->amend.cache_break = breaks_amend(b->breaks, op->call.id, op->amend.provider_served);
         amends_take(b->amends, op);
         return;
     }

@@ -58,6 +58,7 @@ static const char *const columns[] = {
     "attempt",
     "is_retry",
     "cache_break",
+    "cache_break_microusd",
     "route_note",
     "changes",
     "work_dir",
@@ -210,7 +211,6 @@ static void merge_usage(struct usage *to, const struct usage *from)
     take_number(&to->web_searches, from->web_searches);
 }
 
-/* Known fields of from replace to's; unknown ones keep them. */
 /* A later try tells what it sent itself, not what the one before it did. */
 static void forget_try(struct call *c)
 {
@@ -220,11 +220,12 @@ static void forget_try(struct call *c)
     xreplace(&c->changes, NULL);
 }
 
+/* Known fields of from replace to's; unknown ones keep them. */
 static void merge(struct call *to, struct call *from)
 {
-    to->state = from->state;
     if (to->attempt > 0 && from->attempt > to->attempt)
         forget_try(to);
+    to->state = from->state;
     merge_texts(to, from);
     merge_usage(&to->usage, &from->usage);
     take_number(&to->started_at, from->started_at);
@@ -236,6 +237,7 @@ static void merge(struct call *to, struct call *from)
     take_number(&to->bytes_in, from->bytes_in);
     take_number(&to->bytes_out, from->bytes_out);
     take_number(&to->attempt, from->attempt);
+    take_number(&to->cache_break_microusd, from->cache_break_microusd);
     if (from->has_purpose) {
         to->has_purpose = true;
         to->purpose = from->purpose;
@@ -356,6 +358,7 @@ static void bind_tail(sqlite3_stmt *st, int at, const struct row *row)
     sql_bind_known(st, at++, c->attempt);
     sqlite3_bind_int(st, at++, row->is_retry);
     sql_bind_text(st, at++, c->cache_break);
+    sql_bind_known(st, at++, c->cache_break_microusd);
     sql_bind_text(st, at++, c->route_note);
     sql_bind_text(st, at++, c->changes);
     sql_bind_text(st, at++, c->work_dir);

@@ -142,7 +142,7 @@ static void count(const struct call *c, bool is_retry, int64_t n[COLUMNS])
         known(c->cost_microusd),
         has_usage && c->cost_microusd < 0,
         c->cache_break != NULL,
-        0, /* its cost is not known yet */
+        known(c->cache_break_microusd),
         c->ttft_ms >= 0,
         known(c->ttft_ms),
     };

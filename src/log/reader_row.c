@@ -12,7 +12,7 @@ static const char SQL_ROW[] =
     " request_headers, sent_headers, response_headers, route_note, changes, work_dir,"
     " id, started_at, finished_at, status, tokens_in, tokens_cache_read, tokens_cache_write_5m, tokens_cache_write_1h,"
     " tokens_out, web_searches, cost_microusd, ttfb_ms, ttft_ms, duration_ms, bytes_in, bytes_out, attempt,"
-    " live_tokens_out, live_bytes_out, cost_catalog_microusd,"
+    " live_tokens_out, live_bytes_out, cost_catalog_microusd, cache_break_microusd,"
     " state, purpose, cost_source, respan_cache, body_state, has_sent_body, live_is_estimate, cost_differs"
     " FROM calls WHERE id = ?1";
 
@@ -36,7 +36,7 @@ static int read_figures(sqlite3_stmt *st, int at, struct call *c)
         &c->id, &c->started_at, &c->finished_at, &c->status, &c->usage.in, &c->usage.cache_read, &c->usage.cache_write_5m,
         &c->usage.cache_write_1h, &c->usage.out, &c->usage.web_searches, &c->cost_microusd, &c->ttfb_ms, &c->ttft_ms,
         &c->duration_ms, &c->bytes_in, &c->bytes_out, &c->attempt, &c->live_tokens_out, &c->live_bytes_out,
-        &c->cost_catalog_microusd,
+        &c->cost_catalog_microusd, &c->cache_break_microusd,
     };
     int count = sizeof figures / sizeof *figures;
     for (int i = 0; i < count; i++)

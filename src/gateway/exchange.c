@@ -6,6 +6,7 @@
 #include <strings.h>
 
 #include "base/mem.h"
+#include "base/text.h"
 #include "gateway/answer.h"
 #include "gateway/models.h"
 #include "gateway/record.h"
@@ -347,11 +348,12 @@ static void take_call(struct exchange *x, struct blob *body, int64_t body_bytes,
         record_begin(x);
         fail_printf(x, END_OWN, 503, "api_error", "stopping", "the gateway is stopping; start it again with `spantop`");
     } else if (is_too_large) {
+        char limit[TEXT_SHORT_MAX];
+        text_bytes(limit, (int64_t)x->g->body_max_bytes);
         x->is_response_dropped = true;
         record_begin(x);
         fail_printf(x, END_OWN, 413, "request_too_large", "too_large",
-                    "the request's body has %lld bytes, more than the %zu MiB this gateway takes", (long long)body_bytes,
-                    x->g->body_max_bytes >> 20);
+                    "the request's body has %lld bytes, more than the %s this gateway takes", (long long)body_bytes, limit);
     } else if (strcmp(x->method, "HEAD") == 0 && body_bytes > 0) {
         record_begin(x);
         fail_printf(x, END_OWN, 400, "invalid_request_error", "head_body", "a HEAD request with a body cannot be passed on");

@@ -22,6 +22,7 @@
 #include "base/diag.h"
 #include "base/encode.h"
 #include "base/mem.h"
+#include "gateway/api.h"
 #include "gateway/core.h"
 #include "gateway/exchange.h"
 #include "gateway/holder.h"
@@ -171,7 +172,7 @@ static int open_log(struct gateway *g, struct err *e)
 static void start_lookup(struct gateway *g)
 {
     const struct gateway_options *o = g->options;
-    char *derived = lookup_api_base(o->upstream);
+    char *derived = api_base_of(o->upstream);
     struct lookup_options lookup = {derived ? derived : o->api_base, o->respan_key, o->ca_file, g->journal};
     struct err e;
     if (lookup.api_base && !(g->lookup = lookup_new(g->loop, &lookup, &e)))

@@ -20,6 +20,7 @@
 #include "base/clock.h"
 #include "base/diag.h"
 #include "base/mem.h"
+#include "gateway/api.h"
 #include "gateway/lookup_keys.h"
 #include "gateway/lookup_list.h"
 #include "gateway/target.h"
@@ -67,16 +68,6 @@ struct lookup {
 };
 
 static void on_timer(void *arg);
-
-char *lookup_api_base(const char *upstream)
-{
-    static const char last[] = "/anthropic";
-    size_t len = strlen(upstream);
-    while (len > 0 && upstream[len - 1] == '/')
-        len--;
-    size_t tail = sizeof last - 1;
-    return len > tail && strncmp(upstream + len - tail, last, tail) == 0 ? xstrndup(upstream, len - tail) : NULL;
-}
 
 /* --- When ------------------------------------------------------------------------ */
 
@@ -249,19 +240,6 @@ static bool on_body(void *owner, const void *data, size_t len)
 
 /* --- Asking ------------------------------------------------------------------------ */
 
-static int make_headers(struct headers *h, const char *key, bool has_body)
-{
-    char *bearer = xasprintf("Bearer %s", key);
-    int rc = headers_put(h, "Authorization", bearer);
-    explicit_bzero(bearer, strlen(bearer));
-    free(bearer);
-    if (rc != 0 || headers_put(h, "Accept", "application/json") != 0 ||
-        headers_put(h, "Accept-Encoding", "identity") != 0 ||
-        headers_put(h, "User-Agent", "spantop/" SPANTOP_VERSION) != 0)
-        return -1;
-    return has_body ? headers_put(h, "Content-Type", "application/json") : 0;
-}
-
 static void ask(struct lookup *k, const char *rest, struct blob *body)
 {
     struct headers h;
@@ -279,7 +257,7 @@ static void ask(struct lookup *k, const char *rest, struct blob *body)
     k->retry_after_us = 0;
     k->found = 0;
     headers_init(&h);
-    if (make_headers(&h, lookup_keys_peek(&k->keys, k->key), body != NULL) == 0)
+    if (api_put_headers(&h, lookup_keys_peek(&k->keys, k->key), body != NULL) == 0)
         k->transfer = upstream_send(k->upstream, &r, &e);
     headers_done(&h);
     free(target);

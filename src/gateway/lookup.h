@@ -24,10 +24,6 @@ struct lookup_options {
 
 struct lookup;
 
-/* Respan's API behind an upstream: without its last part "anthropic/".  NULL: it
- * does not end so.  Caller frees. */
-char *lookup_api_base(const char *upstream);
-
 struct lookup *lookup_new(struct loop *l, const struct lookup_options *o, struct err *e);
 /* Lets go what still waits.  NULL is fine. */
 void lookup_free(struct lookup *k);

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "gateway/lookup.h"
+#include "gateway/api.h"
 #include "gateway/lookup_keys.h"
 #include "gateway/lookup_list.h"
 
@@ -175,7 +175,7 @@ static void test_the_api_lies_beside_anthropic(void **state)
         {"", NULL},
     };
     for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
-        char *base = lookup_api_base(table[i][0]);
+        char *base = api_base_of(table[i][0]);
         if ((base == NULL) != (table[i][1] == NULL) || (base && strcmp(base, table[i][1]) != 0))
             fail_msg("%s: expected %s, got %s", table[i][0], table[i][1] ? table[i][1] : "none", base ? base : "none");
         free(base);

@@ -12,9 +12,25 @@
 #include "cli/values.h"
 
 const struct command *const commands[] = {
-    &command_serve,  &command_stop,  &command_status,   &command_run,    &command_env,    &command_setup,
-    &command_doctor, &command_model, &command_provider, &command_models, &command_routes, &command_route,
-    &command_calls,  &command_show,  &command_stats,    &command_demo,   &command_sim,    NULL,
+    &command_serve,
+    &command_stop,
+    &command_status,
+    &command_run,
+    &command_env,
+    &command_setup,
+    &command_doctor,
+    &command_model,
+    &command_provider,
+    &command_models,
+    &command_routes,
+    &command_route,
+    &command_calls,
+    &command_show,
+    &command_stats,
+    &command_demo,
+    &command_sim,
+    &command_completion,
+    NULL,
 };
 
 const struct command *command_find(const char *name)

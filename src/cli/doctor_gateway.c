@@ -11,7 +11,7 @@
 #include "cli/doctor.h"
 #include "cli/probe.h"
 #include "cli/start.h"
-#include "gateway/lookup.h"
+#include "gateway/api.h"
 #include "log/db.h"
 
 #define PROBE_MS    3000
@@ -168,7 +168,7 @@ void doctor_check_respan(struct report *r, const struct settings *s)
     struct err e = {""};
     struct probe p;
     char *upstream = upstream_of(s);
-    char *base = lookup_api_base(upstream);
+    char *base = api_base_of(upstream);
     if (!base)
         base = xstrdup(s->api_base);
     char *url = base ? xasprintf("%s/health-check/", base) : xstrdup(upstream);

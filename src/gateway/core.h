@@ -10,6 +10,7 @@
 #include "gateway/lookup.h"
 #include "gateway/loop.h"
 #include "gateway/pins.h"
+#include "gateway/router.h"
 #include "gateway/server.h"
 #include "gateway/target.h"
 #include "gateway/upstream.h"
@@ -28,6 +29,7 @@ struct gateway {
     struct journal *journal;
     struct route_watch *routes;
     struct pins *pins;
+    struct refused_routes refused_routes;
     struct peer_lock *lock;
     struct upstream_base base;
     struct peer peer;                  /* address, instance token, version, start */

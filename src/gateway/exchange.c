@@ -159,7 +159,7 @@ static void route(struct exchange *x)
     struct gateway *g = x->g;
     if (!target_is_routed(x->method, x->rest))
         return;
-    struct router router = {gateway_routes(g), g->options->catalog, g->pins, loop_now_us(g->loop)};
+    struct router router = {gateway_routes(g), &g->refused_routes, g->options->catalog, g->pins, loop_now_us(g->loop)};
     router_apply(&router, x->rest, x->request, &x->headers, &x->routed);
 }
 
@@ -303,7 +303,7 @@ static void on_end(void *owner, enum transfer_end how, const char *text)
     }
     x->transfer = NULL;
     if (x->state == EXCHANGE_REFUSED) {
-        resend_unswitched(x);
+        resend_now(x);
         return;
     }
     if (x->state == EXCHANGE_ASKING) {
@@ -383,13 +383,18 @@ void exchange_request(void *exchange, struct blob *body, int64_t body_bytes, boo
     blob_unref(body);
 }
 
-void exchange_ask_again(struct exchange *x)
+void exchange_ask_again(struct exchange *x, bool is_routed)
 {
     headers_reset(&x->headers);
-    if (make_headers(x) == 0 && set_length(x) == 0)
-        (void)exchange_ask(x, &(struct transfer_events){x, on_head, on_body, on_end});
-    else
-        fail_printf(x, END_OWN, 431, "invalid_request_error", "headers_too_large", "the request's headers are too large");
+    if (make_headers(x) == 0) {
+        if (is_routed)
+            route(x);
+        if (set_length(x) == 0) {
+            (void)exchange_ask(x, &(struct transfer_events){x, on_head, on_body, on_end});
+            return;
+        }
+    }
+    fail_printf(x, END_OWN, 431, "invalid_request_error", "headers_too_large", "the request's headers are too large");
 }
 
 /* --- The client's side ------------------------------------------------------------------------- */

@@ -102,8 +102,8 @@ void exchange_closed(void *exchange, bool is_whole, int64_t delivered);
 /* The gateway ends now: no more from upstream; the client's answer breaks off. */
 void exchange_stop(struct exchange *x);
 
-/* For resend.c: make the headers and ask again with what x holds now. */
-void exchange_ask_again(struct exchange *x);
+/* For resend.c: ask again, by the routes as they are now or without any. */
+void exchange_ask_again(struct exchange *x, bool is_routed);
 
 /* For models.c: send what x holds upstream with these events; -1: answered with an error. */
 int exchange_ask(struct exchange *x, const struct transfer_events *events);

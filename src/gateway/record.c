@@ -182,6 +182,15 @@ static void fill_times(struct call *c, const struct exchange *x)
         c->ttft_ms = ms_between(x->started_us, x->first_content_us);
 }
 
+/* The row shows the try that answered. */
+static void fill_second_try(struct call *c, const struct exchange *x)
+{
+    c->model_sent = xstrdup(x->routed.model_sent ? x->routed.model_sent : x->refused->model_asked);
+    c->provider_pinned = header_copy(&x->headers, PARAMS_PIN_HEADER);
+    c->changes = xstrdup(x->routed.changes);
+    c->sent_headers = x->routed.has_headers_changed ? headers_to_json(&x->headers) : NULL;
+}
+
 void record_end(struct exchange *x)
 {
     struct call c;
@@ -208,10 +217,8 @@ void record_end(struct exchange *x)
     c.response_headers = xstrdup(x->response_headers);
     c.route_note = xstrdup(x->note);
     c.attempt = x->attempt;
-    if (x->refused) {
-        c.model_sent = xstrdup(x->refused->model_asked);
-        c.provider_pinned = header_copy(&x->headers, PARAMS_PIN_HEADER);
-    }
+    if (x->refused)
+        fill_second_try(&c, x);
     c.body_state = !x->g->options->keep_bodies ? BODY_OFF : x->is_response_dropped ? BODY_DROPPED : BODY_KEPT;
     journal_end(x->g->journal, &c, x->response, x->refused ? x->refused->original : NULL);
 }

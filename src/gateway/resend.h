@@ -4,7 +4,10 @@
  * the route count as refused; it is then disabled with the upstream's words, or
  * every later call would be sent twice.
  *
- * This is no retry of an answered request: a refused one was not acted on.
+ * Likewise a pin: the failure that makes it rest (pins.h) is kept from the client,
+ * and the call goes up again without the pin; the model's switch stays.
+ *
+ * This is no blind retry: the upstream has answered that it did not do the work.
  * Thread: proxy thread. */
 #ifndef SPANTOP_GATEWAY_RESEND_H
 #define SPANTOP_GATEWAY_RESEND_H
@@ -20,6 +23,7 @@ struct exchange;
 /* The try that was refused. */
 struct refused {
     int status;
+    bool is_pin_tired;      /* its pin rests from now on; no route is to blame */
     struct buf words;       /* the beginning of its answer */
     int64_t route;          /* which route is to blame: the model's, else the pin's, else the parameters' */
     char *what;             /* what the call took: the router's note */
@@ -31,8 +35,8 @@ bool resend_is_wanted(const struct exchange *x, int status);
 /* The refusal's head is here: keep it from the client. */
 void resend_hold(struct exchange *x, int status);
 void resend_take_words(struct exchange *x, const void *data, size_t len);
-/* The refusal is over: send the client's own bytes. */
-void resend_unswitched(struct exchange *x);
+/* The refusal is over: ask again, with the client's own bytes or without the pin. */
+void resend_now(struct exchange *x);
 /* An answer goes to the client: if it is the second one, this tells whose fault the first was. */
 void resend_answered(struct exchange *x, int status);
 void resend_done(struct exchange *x);

@@ -176,6 +176,26 @@ static void read_subject(const struct route_set *routes, const char *rest, const
     who->purpose = facts->purpose;
 }
 
+void refused_routes_add(struct refused_routes *r, int64_t id, int64_t version)
+{
+    if (r->version != version)
+        r->count = 0;
+    r->version = version;
+    if (r->count < REFUSED_ROUTES_MAX)
+        r->ids[r->count++] = id;
+}
+
+static bool is_usable(const struct router *router, const struct route *route)
+{
+    const struct refused_routes *r = router->refused;
+    if (!route)
+        return false;
+    for (size_t i = 0; r && r->version == router->routes->version && i < r->count; i++)
+        if (r->ids[i] == route->id)
+            return false;
+    return true;
+}
+
 void router_apply(const struct router *router, const char *rest, const struct blob *body, struct headers *h,
                   struct routed *r)
 {
@@ -189,11 +209,11 @@ void router_apply(const struct router *router, const char *rest, const struct bl
         r->model_asked = xstrdup(who.model);
         route_choose(routes, &who, &choice);
         r->note = xstrdup(choice.note);
-        if (choice.model && body)
+        if (is_usable(router, choice.model) && body)
             switch_model(router, r, body, h, choice.model);
-        if (choice.provider)
+        if (is_usable(router, choice.provider))
             set_pin(router, h, r, choice.provider);
-        if (choice.params_json)
+        if (is_usable(router, choice.params))
             set_params(h, r, &choice);
         route_choice_done(&choice);
     }

@@ -25,8 +25,18 @@ struct routed {
     int64_t params_route; /* the most specific one that gave parameters; 0: none */
 };
 
+/* Routes that were refused and that the journal has yet to disable. */
+#define REFUSED_ROUTES_MAX 16
+struct refused_routes {
+    int64_t ids[REFUSED_ROUTES_MAX];
+    size_t count;
+    int64_t version; /* of the routes they were refused in; a newer one tells by itself */
+};
+void refused_routes_add(struct refused_routes *r, int64_t id, int64_t version);
+
 struct router {
     const struct route_set *routes;  /* NULL: none */
+    const struct refused_routes *refused; /* NULL: none */
     const struct catalog *catalog;   /* what a switched body must leave behind; NULL: nothing is known */
     struct pins *pins;               /* NULL: every pin holds */
     int64_t now_us;

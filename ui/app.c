@@ -21,7 +21,7 @@ void app_init(struct app *a, const struct dashboard_options *o, struct db *db)
     memset(a, 0, sizeof(*a));
     a->o = o;
     a->db = db;
-    a->session_list.selected = a->group_list.selected = LIST_NONE;
+    a->session_list.selected = a->group_list.selected = a->route_list.selected = LIST_NONE;
     a->filter_count = -1;
     a->is_view_stale = true;
     snapshot_init(&a->data);
@@ -43,6 +43,7 @@ void app_done(struct app *a)
     group_page_done(&a->groups);
     call_page_done(&a->breaks);
     free(a->copy_text);
+    routes_done(a);
 }
 
 void app_notice(struct app *a, unsigned ink, const char *fmt, ...)
@@ -64,6 +65,8 @@ unsigned app_place(const struct app *a)
 
 bool app_can_open(const struct app *a)
 {
+    if (a->overlay)
+        return false;
     if (a->inspect.is_open)
         return a->inspect.tab == TAB_REQUEST && a->inspect.has_tree;
     switch (a->view) {
@@ -334,6 +337,9 @@ static void act_elsewhere(struct app *a, enum action action)
     case ACTION_UNDO:
         switch_undo(a);
         break;
+    case ACTION_ROUTES:
+        routes_open(a);
+        break;
     case ACTION_FILTER:
         filter_open(a);
         break;
@@ -395,9 +401,7 @@ static void act(struct app *a, enum action action)
         toggle_follow(a);
         break;
     case ACTION_HELP:
-        a->overlay = PLACE_HELP;
-        a->below = a->inspect.is_open ? PLACE_INSPECT : 0;
-        a->help_top = 0;
+        help_open(a);
         break;
     default:
         act_elsewhere(a, action);
@@ -410,7 +414,7 @@ static void help_key(struct app *a, int key)
     enum action action = keys_action(PLACE_HELP, key);
     int by = move_by(action, 10);
     if (action == ACTION_BACK)
-        a->overlay = 0;
+        a->overlay = a->below == PLACE_ROUTES ? a->below : 0;
     else if (action == ACTION_LEAVE)
         a->wants_leave = true;
     else if (action == ACTION_REDRAW)
@@ -439,6 +443,9 @@ void app_key(struct app *a, int key)
     case PLACE_HELP:
         help_key(a, key);
         break;
+    case PLACE_ROUTES:
+        routes_key(a, key);
+        break;
     default:
         act(a, keys_action(app_place(a), key));
         break;
@@ -451,7 +458,9 @@ static void draw_view(struct app *a, struct canvas *c, int top, int bottom)
 {
     static void (*const views[VIEW_COUNT_])(struct canvas *, struct app *, int,
                                             int) = {live_draw, calls_draw, sessions_draw, cache_draw, spend_draw};
-    if (a->inspect.is_open)
+    if (a->overlay == PLACE_ROUTES)
+        routes_draw(c, a, top, bottom);
+    else if (a->inspect.is_open)
         inspect_draw(c, &a->inspect, a->db, top, bottom, a->data.now_ms);
     else
         views[a->view](c, a, top, bottom);

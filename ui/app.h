@@ -37,7 +37,7 @@ struct app {
     struct feed feed; /* Live and Calls show the same list */
     enum view view;
     unsigned overlay; /* PLACE_* of what lies above the view, or 0 */
-    unsigned below;   /* what the help lies above: 0 or PLACE_INSPECT */
+    unsigned below;   /* what the help lies above: 0, PLACE_INSPECT or PLACE_ROUTES */
     struct inspect inspect;
     struct picker picker;
     struct field filter_field;
@@ -46,6 +46,11 @@ struct app {
     int64_t filter_count; /* calls that match; -1 unknown */
     size_t sort_cursor;
     size_t help_top;
+    struct list_state route_list;
+    char **route_titles; /* of the routes' sessions, one a route of data.routes; owned */
+    size_t route_title_count;
+    int64_t route_titles_version;
+    int64_t route_armed_id; /* d was pressed once on it */
 
     struct session_page sessions; /* Sessions view */
     struct list_state session_list;
@@ -106,7 +111,9 @@ void cache_draw(struct canvas *c, struct app *a, int top, int bottom);
 void spend_draw(struct canvas *c, struct app *a, int top, int bottom);
 void greeting_draw(struct canvas *c, struct app *a, int top, int bottom);
 void help_draw(struct canvas *c, struct app *a);
+void help_open(struct app *a);
 void sorter_draw(struct canvas *c, struct app *a);
+void routes_draw(struct canvas *c, struct app *a, int top, int bottom);
 void table_draw(struct canvas *c, struct app *a, int top, int bottom, bool with_all);
 bool table_is_greeting(const struct app *a); /* the log is empty */
 
@@ -122,8 +129,14 @@ void switch_open(struct app *a, enum route_setting what);
 void switch_key(struct app *a, int key);
 void switch_undo(struct app *a);
 void switch_check(struct app *a);
+/* Routes were written: the gateway has a second to show them on its health page. */
+void switch_watch(struct app *a);
+void routes_open(struct app *a);
+void routes_key(struct app *a, int key);
+void routes_done(struct app *a);
 void lists_load(struct app *a);
 bool lists_act(struct app *a, enum action action);
+void list_move(struct list_state *l, size_t count, enum action action);
 int64_t lists_period_start(const struct app *a);
 const char *lists_period_name(const struct app *a);
 void list_settle(struct list_state *l, size_t count, size_t rows);

@@ -111,7 +111,7 @@ void list_settle(struct list_state *l, size_t count, size_t rows)
         l->top = count > l->rows ? count - l->rows : 0;
 }
 
-static void move(struct list_state *l, size_t count, enum action action)
+void list_move(struct list_state *l, size_t count, enum action action)
 {
     long page = l->rows > 1 ? (long)l->rows - 1 : 1;
     long by = action == ACTION_UP ? -1 : action == ACTION_DOWN ? 1 : action == ACTION_PAGE_UP ? -page : page;
@@ -175,7 +175,7 @@ bool lists_act(struct app *a, enum action action)
     case ACTION_PAGE_DOWN:
     case ACTION_FIRST:
     case ACTION_LAST:
-        move(a->view == VIEW_SESSIONS ? &a->session_list : &a->group_list, count, action);
+        list_move(a->view == VIEW_SESSIONS ? &a->session_list : &a->group_list, count, action);
         return true;
     case ACTION_OPEN:
         if (a->view == VIEW_SESSIONS)

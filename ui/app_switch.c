@@ -52,8 +52,7 @@ void switch_open(struct app *a, enum route_setting what)
     a->overlay = PLACE_PICKER;
 }
 
-/* From now the gateway has a second to show the new routes on its health page. */
-static void watch(struct app *a)
+void switch_watch(struct app *a)
 {
     struct err e = {""};
     if (routes_version(a->db, &a->switch_version, &e) == 0)
@@ -117,7 +116,7 @@ static void choose(struct app *a)
     }
     a->overlay = 0;
     say_switched(a, value);
-    watch(a);
+    switch_watch(a);
 }
 
 static void move_cursor(struct picker *p, long by)
@@ -169,6 +168,6 @@ void switch_undo(struct app *a)
         app_notice(a, INK_DIM, "There is no switch to take back.");
     else {
         app_notice(a, INK_GOOD, "Taken back: %s.", what);
-        watch(a);
+        switch_watch(a);
     }
 }

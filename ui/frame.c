@@ -246,7 +246,7 @@ void frame_draw_bottom(struct canvas *c, const struct app *a)
         canvas_put(c, row, 1, c->cols - 2, a->notice_ink | STYLE_BOLD, a->notice);
         return;
     }
-    if (!a->overlay) /* a box has its own line of keys */
+    if (!a->overlay || a->overlay == PLACE_ROUTES) /* a box has its own line of keys */
         draw_hints(c, row, a);
 }
 

@@ -90,14 +90,22 @@ static void collect(struct items *s, const struct app *a)
 {
     static const char *const titles[] = {"Keys in Live", "Keys in Calls", "Keys in Sessions", "Keys in Cache",
                                          "Keys in Spend"};
-    bool is_inspect = a->below == PLACE_INSPECT;
     s->count = 0;
-    add_heading(s, is_inspect ? "Keys in Inspect" : titles[a->view]);
-    add_keys(s, is_inspect ? (unsigned)PLACE_INSPECT : 1u << a->view);
-    if (!is_inspect && (a->view == VIEW_LIVE || a->view == VIEW_CALLS)) {
+    add_heading(s, a->below == PLACE_INSPECT  ? "Keys in Inspect"
+                   : a->below == PLACE_ROUTES ? "Keys in Routes"
+                                              : titles[a->view]);
+    add_keys(s, a->below ? a->below : 1u << a->view);
+    if (!a->below && (a->view == VIEW_LIVE || a->view == VIEW_CALLS)) {
         add_signs(s);
         add_filter(s);
     }
+}
+
+void help_open(struct app *a)
+{
+    a->below = a->overlay == PLACE_ROUTES ? PLACE_ROUTES : a->inspect.is_open ? PLACE_INSPECT : 0;
+    a->overlay = PLACE_HELP;
+    a->help_top = 0;
 }
 
 static void draw_item(struct canvas *c, int row, int col, int width, const struct item *item)

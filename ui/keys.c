@@ -4,7 +4,7 @@
 #define LISTS   (TABLES | PLACE_SESSIONS | PLACE_CACHE | PLACE_SPEND)
 #define VIEWS   LISTS
 #define PAGES   (VIEWS | PLACE_INSPECT)
-#define SCROLLS (PAGES | PLACE_HELP)
+#define SCROLLS (PAGES | PLACE_HELP | PLACE_ROUTES)
 /* Where a row or a call stands for a session. */
 #define SWITCHES (TABLES | PLACE_SESSIONS | PLACE_INSPECT)
 
@@ -19,8 +19,11 @@ static const struct key_binding table[] = {
     {PLACE_INSPECT, {KEY_CODE_ENTER}, ACTION_OPEN, "Enter", "fold", "unfold or fold the element (Request)"},
     {SWITCHES, {'m'}, ACTION_MODEL, "m", "model", "switch the model, from the very next call"},
     {SWITCHES, {'p'}, ACTION_PROVIDER, "p", "provider", "pin the provider, from the very next call"},
-    {SWITCHES, {'u'}, ACTION_UNDO, "u", "undo", "take back the last switch"},
+    {SWITCHES | PLACE_ROUTES, {'u'}, ACTION_UNDO, "u", "undo", "take back the last switch"},
     {PLACE_CACHE | PLACE_SPEND, {'u'}, ACTION_UNDO, "u", NULL, "take back the last switch"},
+    {PAGES, {'r'}, ACTION_ROUTES, "r", NULL, "the routes: what is switched, for whom"},
+    {PLACE_ROUTES, {KEY_CODE_ENTER, ' '}, ACTION_TOGGLE, "Space", "on or off", "put the route in force, or out of it"},
+    {PLACE_ROUTES, {'d'}, ACTION_DELETE, "d", "delete", "delete the route (asks once more)"},
     {TABLES | PLACE_SESSIONS, {'/'}, ACTION_FILTER, "/", "filter", "filter the calls; an empty filter clears it"},
     {TABLES, {'!'}, ACTION_FILTER_INVERT, "!", NULL, "invert the filter"},
     {TABLES, {'s'}, ACTION_SORT, "s", "sort", "choose the column to sort by"},
@@ -42,16 +45,22 @@ static const struct key_binding table[] = {
     {SCROLLS, {KEY_CODE_UP, 'k'}, ACTION_UP, "Up k", NULL, "one row up"},
     {SCROLLS, {KEY_CODE_DOWN, 'j'}, ACTION_DOWN, "Down j", NULL, "one row down"},
     {SCROLLS, {KEY_CODE_PAGE_UP, KEY_CTRL('B')}, ACTION_PAGE_UP, "PgUp", NULL, "one page up"},
-    {SCROLLS, {KEY_CODE_PAGE_DOWN, KEY_CTRL('F'), ' '}, ACTION_PAGE_DOWN, "PgDn", NULL, "one page down"},
+    {SCROLLS, {KEY_CODE_PAGE_DOWN, KEY_CTRL('F')}, ACTION_PAGE_DOWN, "PgDn", NULL, "one page down"},
     {SCROLLS, {'g', KEY_CODE_HOME}, ACTION_FIRST, "g", NULL, "first row"},
     {SCROLLS, {'G', KEY_CODE_END}, ACTION_LAST, "G", NULL, "last row"},
     {VIEWS, {KEY_CODE_ESC, 'q'}, ACTION_BACK, "Esc q", NULL, "back: unselect, unfilter, every session"},
-    {PLACE_INSPECT | PLACE_HELP, {KEY_CODE_ESC, 'q'}, ACTION_BACK, "Esc", "back", "back"},
+    {PLACE_INSPECT | PLACE_HELP | PLACE_ROUTES, {KEY_CODE_ESC, 'q'}, ACTION_BACK, "Esc", "back", "back"},
+    {PLACE_ROUTES, {'r'}, ACTION_BACK, "r", NULL, NULL},
     {PAGES, {'R'}, ACTION_RESTART, "R", NULL, "start the gateway again after it stopped"},
-    {PAGES | PLACE_HELP, {KEY_CTRL('L')}, ACTION_REDRAW, "Ctrl-L", NULL, "draw the screen anew"},
-    {PAGES, {'?'}, ACTION_HELP, "?", "help", "this help"},
+    {PAGES | PLACE_HELP | PLACE_ROUTES, {KEY_CTRL('L')}, ACTION_REDRAW, "Ctrl-L", NULL, "draw the screen anew"},
+    {PAGES | PLACE_ROUTES, {'?'}, ACTION_HELP, "?", "help", "this help"},
     {PLACE_HELP, {'?'}, ACTION_BACK, "?", NULL, NULL},
-    {PAGES | PLACE_HELP, {'Q', KEY_CTRL('C')}, ACTION_LEAVE, "Q", "leave", "leave the dashboard; the gateway goes on"},
+    {PAGES | PLACE_HELP | PLACE_ROUTES,
+     {'Q', KEY_CTRL('C')},
+     ACTION_LEAVE,
+     "Q",
+     "leave",
+     "leave the dashboard; the gateway goes on"},
 
     {PLACE_PICKER | PLACE_FILTER | PLACE_SORT, {KEY_CODE_ENTER}, ACTION_ACCEPT, "Enter", "accept", NULL},
     {PLACE_PICKER, {KEY_CODE_TAB}, ACTION_SCOPE, "Tab", "scope", NULL},

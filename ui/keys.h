@@ -42,6 +42,7 @@ enum key_place {
     PLACE_PICKER = 1 << 7,
     PLACE_SORT = 1 << 8,
     PLACE_FILTER = 1 << 9,
+    PLACE_ROUTES = 1 << 10,
 };
 
 enum action {
@@ -83,6 +84,9 @@ enum action {
     ACTION_ACCEPT,
     ACTION_SCOPE,
     ACTION_CANCEL,
+    ACTION_ROUTES,
+    ACTION_TOGGLE,
+    ACTION_DELETE,
 };
 
 #define KEYS_MAX 3

@@ -467,6 +467,38 @@ static void test_undo_says_what_it_took_back(void **state)
     assert_int_equal(tmplog_int("SELECT count(*) FROM routes WHERE enabled"), 0);
 }
 
+static void test_routes_can_be_put_off_and_deleted(void **state)
+{
+    (void)state;
+    start(30);
+    press("r");
+    see("Nothing is switched");
+    press("\033mclaude-sonnet-5\n");
+    press("kpbedrock\n"); /* call 30: session s0 */
+    see("+1 route");
+    press("r");
+    see("every session");
+    see("session api-refactor");
+    press("j ");
+    see("Route 1 is off");
+    assert_int_equal(tmplog_int("SELECT enabled FROM routes WHERE set_model IS NOT NULL"), 0);
+    see("model as sent");
+    press(" ");
+    see("model sonnet-5");
+    press("d");
+    assert_int_equal(tmplog_int("SELECT count(*) FROM routes"), 2);
+    press("jd"); /* another key between: asked again */
+    assert_int_equal(tmplog_int("SELECT count(*) FROM routes"), 2);
+    press("d");
+    assert_string_equal(tmplog_rows("SELECT set_provider FROM routes"), "bedrock");
+    press("?");
+    see("Keys in Routes");
+    press("\033");
+    see("session api-refactor");
+    press("\033");
+    see("Calls");
+}
+
 static void test_a_failed_switch_keeps_the_picker_open(void **state)
 {
     (void)state;
@@ -567,6 +599,7 @@ int main(void)
         WITH_LOG(test_a_switch_for_every_session_is_written_before_the_picker_closes),
         WITH_LOG(test_a_switch_for_the_selected_rows_session),
         WITH_LOG(test_undo_says_what_it_took_back),
+        WITH_LOG(test_routes_can_be_put_off_and_deleted),
         WITH_LOG(test_a_failed_switch_keeps_the_picker_open),
         WITH_LOG(test_a_switch_the_gateway_did_not_take_is_said),
         WITH_LOG(test_a_stopped_gateway_is_told_and_restarted),

@@ -170,7 +170,7 @@ static void test_the_keys_of_the_contract(void **state)
 static void test_no_key_means_two_things_in_one_place(void **state)
 {
     (void)state;
-    for (unsigned place = PLACE_LIVE; place <= PLACE_FILTER; place <<= 1) {
+    for (unsigned place = PLACE_LIVE; place <= PLACE_ROUTES; place <<= 1) {
         const struct key_binding *k;
         for (size_t i = 0; (k = keys_at(place, i)); i++)
             for (int n = 0; n < KEYS_MAX; n++)

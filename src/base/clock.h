@@ -13,4 +13,11 @@ int64_t clock_day_start_ms(int64_t wall_ms);
 /* The local calendar day of wall_ms as YYYYMMDD. */
 int clock_day_number(int64_t wall_ms);
 
+/* ISO 8601 as APIs write it, "2026-11-22T14:02:31Z", in UTC. */
+#define CLOCK_ISO_MAX 32
+void clock_to_iso(char text[CLOCK_ISO_MAX], int64_t wall_ms);
+/* The same back, with a fraction or an offset (+01:00) if it has one, UTC when it
+ * names none; -1 when it is no such time. */
+int64_t clock_from_iso(const char *text);
+
 #endif

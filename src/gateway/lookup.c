@@ -14,7 +14,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "base/buf.h"
 #include "base/clock.h"
@@ -37,6 +36,9 @@
 /* Kept between requests; more is given back. */
 #define ANSWER_KEEP ((size_t)256 << 10)
 #define SECOND_US   ((int64_t)1000000)
+/* Unless told, Respan looks back an hour.  A day: for calls from before a
+ * restart, and for clocks that are wrong. */
+#define LOOK_BACK_MS ((int64_t)86400000)
 #define PAUSE_MIN_US (2 * SECOND_US)
 #define PAUSE_MAX_US (60 * SECOND_US)
 #define IDLE_MS      30000
@@ -296,22 +298,12 @@ static struct blob *filter_of(struct lookup *k, int64_t now_us, int64_t *oldest_
     return body;
 }
 
-/* Unless told, Respan looks back an hour only.  A day more: a call that was
- * looked for again after a restart, a clock that is wrong. */
-static void start_time(char *out, size_t size, int64_t age_us)
-{
-    time_t at = (time_t)(clock_wall_ms() / 1000 - age_us / SECOND_US - 86400);
-    struct tm tm;
-    gmtime_r(&at, &tm);
-    strftime(out, size, "%Y-%m-%dT%H:%M:%SZ", &tm);
-}
-
 static void ask_page(struct lookup *k, int64_t now_us)
 {
-    char since[40];
+    char since[CLOCK_ISO_MAX];
     int64_t oldest_us = now_us;
     struct blob *body = filter_of(k, now_us, &oldest_us);
-    start_time(since, sizeof since, now_us - oldest_us);
+    clock_to_iso(since, clock_wall_ms() - (now_us - oldest_us) / 1000 - LOOK_BACK_MS);
     char *rest = xasprintf("request-logs/list/?page=1&page_size=%d&sort_by=-id&all_envs=true&fetch_filters=false"
                            "&start_time=%s&include_fields=" LOGLIST_FIELDS,
                            BATCH_ROWS, since);

@@ -112,6 +112,37 @@ static void test_files_are_replaced_whole_and_private(void **state)
     buf_done(&got);
 }
 
+static void test_iso_times_there_and_back(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text;
+        int64_t ms;
+    } table[] = {
+        {"1970-01-01T00:00:00Z", 0},
+        {"2026-11-22T14:02:31Z", 1795356151000},
+        {"2026-11-22 14:02:31", 1795356151000},
+        {"2026-11-22T14:02:31.5Z", 1795356151500},
+        {"2026-11-22T14:02:31.601353Z", 1795356151601},
+        {"2026-11-22T15:32:31.25+01:30", 1795356151250},
+        {"2026-11-22T09:02:31-05:00", 1795356151000},
+        {"2026-11-22", -1},
+        {"2026-11-22T14:02", -1},
+        {"2026-11-22T14:02:31X", -1},
+        {"2026-11-22T14:02:31+0100", -1},
+        {"2026-11-22T14:02:31+01:00Z", -1},
+        {"yesterday", -1},
+        {"", -1},
+    };
+    for (size_t i = 0; i < sizeof table / sizeof *table; i++)
+        if (clock_from_iso(table[i].text) != table[i].ms)
+            fail_msg("%s: expected %lld, got %lld", table[i].text, (long long)table[i].ms,
+                     (long long)clock_from_iso(table[i].text));
+    char text[CLOCK_ISO_MAX];
+    clock_to_iso(text, 1795356151999);
+    assert_string_equal(text, "2026-11-22T14:02:31Z");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -119,6 +150,7 @@ int main(void)
         cmocka_unit_test(test_base64_round_trip),
         cmocka_unit_test(test_hex_and_secrets),
         cmocka_unit_test(test_days_are_local),
+        cmocka_unit_test(test_iso_times_there_and_back),
         cmocka_unit_test(test_files_are_replaced_whole_and_private),
     };
     return cmocka_run_group_tests_name("system", tests, NULL, NULL);

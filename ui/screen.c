@@ -1,6 +1,7 @@
 /* Colours are chosen to read on a dark and on a light background alike: with
  * 256 colours tones of middle brightness (4:1 or more against black and white),
- * with 8 or 16 the terminal's own; the default background is kept.
+ * with 8 or 16 only those of the terminal's own that read on both (cyan and
+ * yellow vanish on white, blue on black); the default background is kept.
  *
  * ncurses compares cells itself and sends the least; here only rows that
  * changed are handed to it, so that an idle screen costs nothing. */
@@ -30,9 +31,9 @@ static const struct {
 } inks[INK_COUNT_] = {
     [INK_PLAIN] = {-1, -1, -1, -1, A_NORMAL, A_NORMAL},
     [INK_DIM] = {244, -1, -1, -1, A_NORMAL, A_NORMAL},
-    [INK_ACCENT] = {32, -1, COLOR_CYAN, -1, A_NORMAL, A_NORMAL},
+    [INK_ACCENT] = {32, -1, -1, -1, A_NORMAL, A_NORMAL},
     [INK_GOOD] = {35, -1, COLOR_GREEN, -1, A_NORMAL, A_NORMAL},
-    [INK_WARN] = {172, -1, COLOR_YELLOW, -1, A_NORMAL, A_NORMAL},
+    [INK_WARN] = {172, -1, -1, -1, A_NORMAL, A_NORMAL},
     [INK_BAD] = {167, -1, COLOR_RED, -1, A_NORMAL, A_BOLD},
     [INK_SWITCHED] = {134, -1, COLOR_MAGENTA, -1, A_NORMAL, A_NORMAL},
     [INK_SELECTED] = {231, 25, COLOR_WHITE, COLOR_BLUE, A_BOLD, A_REVERSE},

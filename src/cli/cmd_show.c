@@ -10,9 +10,11 @@
 #include "base/json.h"
 #include "cli/call_view.h"
 #include "cli/command.h"
+#include "cli/diff_view.h"
 #include "cli/difference.h"
 #include "cli/output.h"
 #include "cli/values.h"
+#include "log/diff.h"
 #include "log/reader.h"
 
 static const struct option_spec options[] = {
@@ -20,7 +22,7 @@ static const struct option_spec options[] = {
     {"sent", NULL, "the body as it went upstream"},
     {"response", NULL, "the answer's body as received, framing removed"},
     {"headers", NULL, "the headers kept, secrets masked"},
-    {"diff", NULL, "what differs between --request and --sent"},
+    {"diff", NULL, "what changed since the call before it of the same agent"},
     {"json", NULL, "the row as a JSON object"},
     {NULL, NULL, NULL},
 };
@@ -88,20 +90,47 @@ static int show_headers(const struct call *c, struct err *e)
     return 0;
 }
 
-static int show_diff(struct db *db, const struct call *c, struct err *e)
+/* What the gateway itself changed on the way. */
+static int show_switched(struct db *db, const struct call *c, struct err *e)
 {
     struct buf request, sent;
     buf_init(&request);
     buf_init(&sent);
     int r = load_body(db, c, BODY_REQUEST, &request, e);
-    if (r == 0 && !c->has_sent_body) {
-        printf("call %lld: the body went upstream as it came, %zu bytes\n", (long long)c->id, request.len);
-    } else if (r == 0 && (r = load_body(db, c, BODY_SENT, &sent, e)) == 0) {
+    if (r == 0 && (r = load_body(db, c, BODY_SENT, &sent, e)) == 0)
         difference_print(buf_bytes(&request), buf_bytes(&sent));
-    }
     buf_done(&request);
     buf_done(&sent);
     return r;
+}
+
+static int show_changed(struct db *db, const struct call *c, int64_t before_id, struct err *e)
+{
+    struct buf before, after;
+    buf_init(&before);
+    buf_init(&after);
+    int r = reader_body(db, before_id, BODY_SENT, &before, e) == 0 ? 0 : -1;
+    if (r == 0 && (r = load_body(db, c, BODY_SENT, &after, e)) == 0) {
+        printf("call %lld against call %lld, the one before it of the same agent\n", (long long)c->id, (long long)before_id);
+        diff_view_print(buf_bytes(&before), buf_bytes(&after));
+    }
+    buf_done(&before);
+    buf_done(&after);
+    return r;
+}
+
+static int show_diff(struct db *db, const struct call *c, struct err *e)
+{
+    int64_t before_id;
+    if (c->has_sent_body && show_switched(db, c, e) != 0)
+        return -1;
+    int r = diff_find_before(db, c->id, &before_id, e);
+    if (r < 0)
+        return -1;
+    if (r == 0)
+        return show_changed(db, c, before_id, e);
+    printf("%s\n", e->text);
+    return 0;
 }
 
 static int show_view(struct db *db, const struct call *c, const char *view, struct err *e)

@@ -327,3 +327,14 @@ def test_a_provider_told_later_is_the_reason(stage, sim):
     wait_for(lambda: gateway.log.call(number)["cache_break"] == "provider: anthropic → vertex_ai",
              what=lambda: f"the reason to become the provider: {gateway.log.call(number)}")
     assert_sums(gateway.log)
+
+
+def test_show_diff_names_the_element_and_its_lines(stage, gateway):
+    main = Conversation(gateway)
+    begin(main)
+    change_tool(main.body)
+    number = main.turn()["id"]
+    told = stage.run("show", number, "--diff", "--log", gateway.log.path)
+    assert told.returncode == 0, told.stderr
+    assert "tool Bash" in told.stdout and "And more." in told.stdout
+    assert "tool Edit" not in told.stdout

@@ -27,6 +27,7 @@ const struct command *const commands[] = {
     &command_calls,
     &command_show,
     &command_stats,
+    &command_reconcile,
     &command_demo,
     &command_sim,
     &command_completion,

@@ -121,15 +121,16 @@ static int show_changed(struct db *db, const struct call *c, int64_t before_id, 
 
 static int show_diff(struct db *db, const struct call *c, struct err *e)
 {
+    struct err why = {""};
     int64_t before_id;
     if (c->has_sent_body && show_switched(db, c, e) != 0)
         return -1;
-    int r = diff_find_before(db, c->id, &before_id, e);
-    if (r < 0)
-        return -1;
+    int r = diff_find_before(db, c->id, &before_id, &why);
     if (r == 0)
         return show_changed(db, c, before_id, e);
-    printf("%s\n", e->text);
+    if (r < 0)
+        return err_set(e, "%s", why.text);
+    printf("%s\n", why.text);
     return 0;
 }
 

@@ -1,5 +1,5 @@
 /* An empty log: what to type in the other terminal.  A line too long for the
- * card goes on below, whole: somebody will copy it. */
+ * card goes on below, behind a backslash, as a shell takes it: somebody will copy it. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -23,27 +23,35 @@ static int longest(const char *text)
     return most;
 }
 
-static int rows_of(const char *text, int width)
+/* The part of a line of len bytes that fits: all of it, or up to a blank with
+ * room for the backslash, or what the card holds. */
+static size_t part_of(const char *line, size_t len, int width)
+{
+    if (text_width(line, len) <= width)
+        return len;
+    size_t fit = text_fit(line, len, width - 2);
+    for (size_t at = fit; at > 0; at--)
+        if (line[at] == ' ')
+            return at;
+    return fit ? fit : len;
+}
+
+/* Draws from row on when c is there; the rows it takes. */
+static int put_lines(struct canvas *c, int row, int bottom, int col, int width, const char *text)
 {
     int rows = 0;
     while (*text) {
-        size_t len = strcspn(text, "\n");
-        rows += (text_width(text, len) + width - 1) / width;
-        text += len + (text[len] == '\n');
+        size_t len = strcspn(text, "\n"), part = part_of(text, len, width);
+        bool goes_on = part < len;
+        char *line = xasprintf("%.*s%s", (int)part, text, goes_on ? text[part] == ' ' ? " \\" : "\\" : "");
+        if (c && row + rows < bottom)
+            canvas_put(c, row + rows, col, width, INK_ACCENT | STYLE_BOLD, line);
+        free(line);
+        rows++;
+        text += part;
+        text += goes_on ? *text == ' ' : *text == '\n';
     }
     return rows;
-}
-
-static int draw_lines(struct canvas *c, int row, int bottom, int col, int width, const char *text)
-{
-    while (*text && row < bottom) {
-        size_t len = strcspn(text, "\n"), part = text_fit(text, len, width);
-        char *line = xstrndup(text, part ? part : len);
-        canvas_put(c, row++, col, width, INK_ACCENT | STYLE_BOLD, line);
-        free(line);
-        text += part && part < len ? part : len + (text[len] == '\n');
-    }
-    return row;
 }
 
 void greeting_draw(struct canvas *c, struct app *a, int top, int bottom)
@@ -53,7 +61,7 @@ void greeting_draw(struct canvas *c, struct app *a, int top, int bottom)
     int cols = want > CARD_COLS ? want : CARD_COLS;
     cols = cols < c->cols - 4 ? cols : c->cols - 4;
     int width = cols - CARD_EDGES;
-    int rows = a->o->is_demo ? 5 : rows_of(setup, width) + 8;
+    int rows = a->o->is_demo ? 5 : put_lines(NULL, 0, 0, 0, width, setup) + 8;
     int row = top + (bottom - top - rows) / 2, col = (c->cols - cols) / 2;
     if (row < top)
         row = top;
@@ -64,7 +72,8 @@ void greeting_draw(struct canvas *c, struct app *a, int top, int bottom)
         return;
     }
     canvas_put(c, row, col + 3, cols - 6, INK_PLAIN, "In the terminal where you work, type:");
-    row = draw_lines(c, row + 2, bottom, col + 6, width, setup) + 1;
+    row += 2;
+    row += put_lines(c, row, bottom, col + 6, width, setup) + 1;
     int used = canvas_put(c, row, col + 3, cols - 6, INK_DIM, "Just looking?  ");
     used += canvas_put(c, row, col + 3 + used, cols - 6 - used, INK_ACCENT, "spantop demo");
     canvas_put(c, row, col + 3 + used, cols - 6 - used, INK_DIM, "  plays a session without a key.");

@@ -174,6 +174,11 @@ static void test_empty_log_greets_with_the_lines_to_type(void **state)
     start(0);
     see("eval \"$(spantop env)\"");
     see("spantop demo");
+    options.setup_lines = "eval \"$(/a/folder/of/some/length/spantop --log "
+                          "/another/folder/that/is/long/indeed/very/much/so/log.db env)\"\nclaude";
+    draw(36, 90);
+    assert_true(find("--log \\") > 0);
+    assert_true(find("env)\"") > find("eval"));
     see("model as sent · provider auto · cache off");
     see("12:42:31");
 }

@@ -137,7 +137,7 @@ static size_t count_elements(const char *s, struct span array)
 }
 
 /* Claude Code prints the role first; anything else is looked up. */
-static bool is_system_message(const char *s, struct span message)
+bool request_is_system_message(const char *s, struct span message)
 {
     static const char user[] = "{\"role\":\"user\"";
     static const char assistant[] = "{\"role\":\"assistant\"";
@@ -157,7 +157,7 @@ static void read_messages(const char *s, struct span messages, size_t *count, st
     while (json_next(&it)) {
         if ((*count)++ == 0)
             *first = it.value;
-        if (!is_system_message(s, it.value))
+        if (!request_is_system_message(s, it.value))
             *last = it.value;
     }
 }
@@ -196,10 +196,18 @@ static bool asks_for_title(const char *s, struct span output_config)
            json_path(s, field_end(output_config), output_config.off, "format/schema/properties/title", &v);
 }
 
+/* A fork asks for nothing to be cached behind what its parent has cached. */
+static enum call_purpose tell_by_mark(const char *agent_id, const char *s, struct span last_message)
+{
+    if (!message_has_cache_control(s, last_message))
+        return PURPOSE_FORK;
+    return agent_id && agent_id[0] ? PURPOSE_SUBAGENT : PURPOSE_MAIN;
+}
+
 /* The order of these rules is their meaning (docs/wire.md): each one is only
  * right for what the ones before it let through. */
 static enum call_purpose tell_purpose(const char *target, const char *agent_id, const char *s, const struct members *m,
-                                      const struct request_facts *f, struct span last_message)
+                                      struct request_facts *f, struct span last_message)
 {
     if (path_ends_in(target, "/count_tokens"))
         return PURPOSE_COUNT_TOKENS;
@@ -211,8 +219,9 @@ static enum call_purpose tell_purpose(const char *target, const char *agent_id, 
         return asks_for_title(s, m->output_config) ? PURPOSE_TITLE : PURPOSE_SIDE;
     if (f->has_tool_choice)
         return PURPOSE_SIDE;
-    if (has_cache_control(s, m->system) && !message_has_cache_control(s, last_message))
-        return PURPOSE_FORK;
+    f->is_told_by_mark = has_cache_control(s, m->system);
+    if (f->is_told_by_mark)
+        return tell_by_mark(agent_id, s, last_message);
     return agent_id && agent_id[0] ? PURPOSE_SUBAGENT : PURPOSE_MAIN;
 }
 
@@ -353,6 +362,14 @@ void request_read_facts(const char *target, const char *agent_id, const char *se
     if (!read_work_dir(body, m.system, f->work_dir, sizeof f->work_dir))
         read_work_dir(body, first, f->work_dir, sizeof f->work_dir);
     f->purpose = tell_purpose(target, agent_id, body, &m, f, last);
+}
+
+void request_renew_facts(struct request_facts *f, const char *agent_id, const char *body, size_t message_count,
+                         struct span last)
+{
+    f->message_count = message_count;
+    if (f->is_told_by_mark)
+        f->purpose = tell_by_mark(agent_id, body, last);
 }
 
 /* --- Titles ---------------------------------------------------------------------------------------- */

@@ -52,10 +52,17 @@ struct request_facts {
     size_t tool_count;
     size_t message_count;
     bool has_tool_choice;
+    bool is_told_by_mark;    /* whether it is a fork hangs on the last message's cache_control */
 };
 /* target is the path with query; agent_id and session_id are header values or NULL. */
 void request_read_facts(const char *target, const char *agent_id, const char *session_id,
                         const char *body, size_t len, struct request_facts *f);
+/* f was read from a body that differs from this one only behind its first message:
+ * make it this one's without reading the rest.  last is this body's last message
+ * that is no system message; len 0: it has none. */
+void request_renew_facts(struct request_facts *f, const char *agent_id, const char *body, size_t message_count,
+                         struct span last);
+bool request_is_system_message(const char *body, struct span message);
 
 /* Claude Code's title for the session, from a title call's answer text
  * (`{"title":"…"}`); false if there is none. */

@@ -21,6 +21,7 @@ struct bodies {
     struct buf scratch; /* a canonical element or a skeleton */
     struct body_insert *inserts;
     size_t insert_cap;
+    struct record *last; /* of the request put last, while it is kept */
     struct image *last_image;
 };
 
@@ -227,6 +228,7 @@ int bodies_put_request(struct bodies *b, const struct body_origin *from, struct 
     uint64_t name = conversation_name(from->conversation);
     image_unref(b->last_image);
     b->last_image = NULL;
+    b->last = NULL;
     struct record *old = conversations_find(b->conversations, name, text, &prefix);
     *repeat_of = old && prefix == text.len && prefix == old->body->len ? old->call_id : 0;
     record_init(&r);
@@ -249,8 +251,9 @@ int bodies_put_request(struct bodies *b, const struct body_origin *from, struct 
         renew(b, &r);
     r.image = image_new(text, &r.cut, old ? old->image : NULL);
     b->last_image = image_ref(r.image);
+    facts_take_over(&r, old);
     bool is_next = old && (*repeat_of != 0 || is_continuation(&r, old));
-    conversations_keep(b->conversations, is_next ? old : NULL, &r);
+    b->last = conversations_keep(b->conversations, is_next ? old : NULL, &r);
     shrink_scratch(b);
     return 0;
 }
@@ -258,6 +261,14 @@ int bodies_put_request(struct bodies *b, const struct body_origin *from, struct 
 struct image *bodies_last_image(const struct bodies *b)
 {
     return b->last_image;
+}
+
+void bodies_read_facts(struct bodies *b, const struct facts_asker *asker, const struct blob *body, struct request_facts *f)
+{
+    if (b->last && b->last->body == body)
+        facts_read(b->last, asker, f);
+    else
+        request_read_facts(asker->target, asker->agent_id, asker->session_id, body->data, body->len, f);
 }
 
 int bodies_put_answer(struct bodies *b, struct bytes answer, struct buf *list)

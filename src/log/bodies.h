@@ -17,6 +17,7 @@
 #include "base/buf.h"
 #include "base/err.h"
 #include "base/span.h"
+#include "log/body_facts.h"
 #include "log/breaks_image.h"
 #include "log/db.h"
 #include "log/pieces.h"
@@ -41,6 +42,9 @@ NODISCARD int bodies_put_request(struct bodies *b, const struct body_origin *fro
                                  int64_t *repeat_of);
 /* Of the request put last; lent until the next one. NULL: it has none. */
 struct image *bodies_last_image(const struct bodies *b);
+/* What request_read_facts() says of the request put last (body), which is not read
+ * again as far as its conversation's last one said the same. */
+void bodies_read_facts(struct bodies *b, const struct facts_asker *asker, const struct blob *body, struct request_facts *f);
 NODISCARD int bodies_put_answer(struct bodies *b, struct bytes answer, struct buf *list);
 size_t bodies_pending_bytes(const struct bodies *b);
 NODISCARD int bodies_write(struct bodies *b, int64_t *stored, struct err *e);

@@ -105,11 +105,11 @@ static size_t count_of(const struct conversations *c, uint64_t name)
     return n;
 }
 
-void conversations_keep(struct conversations *c, struct record *old, struct record *r)
+struct record *conversations_keep(struct conversations *c, struct record *old, struct record *r)
 {
     if (r->body->cap > CONVERSATIONS_BYTES / 4) { /* one giant must not push out everybody */
         record_done(r);
-        return;
+        return NULL;
     }
     if (old)
         drop(c, (size_t)(old - c->records));
@@ -123,6 +123,7 @@ void conversations_keep(struct conversations *c, struct record *old, struct reco
     c->names[i] = r->name;
     c->bytes += r->body->cap;
     *r = (struct record){0};
+    return &c->records[i];
 }
 
 void conversations_forget_before(struct conversations *c, int64_t epoch)

@@ -10,6 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "anthropic/request.h"
 #include "base/blob.h"
 #include "log/breaks_image.h"
 #include "log/cut.h"
@@ -37,6 +38,8 @@ struct record {
     size_t note_count;
     size_t note_cap;
     struct image *image; /* for finding cache breaks; NULL: none could be made */
+    struct request_facts facts; /* see body_facts.h */
+    uint64_t facts_of;          /* whom they were read for; 0: there are none */
     int64_t skeleton;
     int64_t epoch; /* all its pieces were wanted in this one at the latest */
     int64_t call_id;
@@ -51,8 +54,9 @@ void conversations_free(struct conversations *c);
 uint64_t conversation_name(const char *text); /* never 0 */
 /* The record of that name that agrees longest with the body; NULL when there is none. */
 struct record *conversations_find(struct conversations *c, uint64_t name, struct bytes body, size_t *prefix);
-/* Keep r (empty after) instead of old, or (old NULL) beside the others of its name. */
-void conversations_keep(struct conversations *c, struct record *old, struct record *r);
+/* Keep r (empty after) instead of old, or (old NULL) beside the others of its name.
+ * Returns where it is kept until the next call; NULL: it is too large to be. */
+struct record *conversations_keep(struct conversations *c, struct record *old, struct record *r);
 void conversations_forget_before(struct conversations *c, int64_t epoch);
 
 #endif

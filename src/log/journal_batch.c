@@ -181,15 +181,45 @@ static void keep_body(struct batch *b, struct row *row, enum body_kind kind, str
     buf_done(&list);
 }
 
+/* Without the client's header the session stands in the body alone; and without
+ * bodies in the log there is no last one to take facts from. */
+static bool must_read_whole(const struct batch *b, const struct queue_op *op)
+{
+    return !op->body || !b->keep_bodies || !op->call.session_id;
+}
+
+static void read_whole(struct queue_op *op)
+{
+    struct request_facts f;
+    const struct call *c = &op->call;
+    struct bytes body = op->body ? blob_bytes(op->body) : (struct bytes){"", 0};
+    request_read_facts(c->path ? c->path : "", c->agent_id, c->session_id, body.data, body.len, &f);
+    call_take_facts(&op->call, &f, op->sent);
+}
+
+static void read_kept(struct batch *b, struct call *c, const struct queue_op *op)
+{
+    struct request_facts f;
+    struct facts_asker asker = {c->path ? c->path : "", c->agent_id, c->session_id};
+    bodies_read_facts(b->bodies, &asker, op->body, &f);
+    call_take_facts(c, &f, op->sent);
+}
+
 static void take_begin(struct batch *b, struct queue_op *op)
 {
-    call_read_request(&op->call, op->body, op->sent);
+    bool is_read = must_read_whole(b, op);
+    if (is_read)
+        read_whole(op);
+    if (op->body && op->call.bytes_in == CALL_UNKNOWN)
+        op->call.bytes_in = (int64_t)op->body->len;
     op->call.body_state = !b->keep_bodies ? BODY_OFF : op->is_body_dropped ? BODY_DROPPED : BODY_KEPT;
     if (op->call.id >= b->next_call)
         b->next_call = op->call.id + 1;
     struct row *row = rows_begin(b->rows, &op->call);
     row->queue_bytes += op->bytes;
     keep_body(b, row, BODY_REQUEST, op->body);
+    if (!is_read)
+        read_kept(b, &row->call, op);
     keep_body(b, row, BODY_SENT, op->sent);
     rows_mark_dirty(b->rows, row);
 }

@@ -16,19 +16,6 @@ static void fill_text(char **slot, const char *s)
         *slot = xstrdup(s);
 }
 
-static void read_facts(struct call *c, struct bytes body)
-{
-    struct request_facts f;
-    request_read_facts(c->path ? c->path : "", c->agent_id, c->session_id, body.data, body.len, &f);
-    fill_text(&c->model_asked, f.model);
-    fill_text(&c->session_id, f.session_id);
-    fill_text(&c->work_dir, f.work_dir);
-    if (!c->has_purpose) {
-        c->has_purpose = true;
-        c->purpose = f.purpose;
-    }
-}
-
 void call_read_sent(struct call *c, const struct blob *sent)
 {
     struct span at[REQUEST_SPLICES_MAX];
@@ -39,12 +26,15 @@ void call_read_sent(struct call *c, const struct blob *sent)
         c->model_sent = xstrndup(sent->data + last.off + 1, last.len - 2);
 }
 
-void call_read_request(struct call *c, const struct blob *body, const struct blob *sent)
+void call_take_facts(struct call *c, const struct request_facts *f, const struct blob *sent)
 {
-    if (body || !c->has_purpose)
-        read_facts(c, body ? blob_bytes(body) : (struct bytes){"", 0});
-    if (body && c->bytes_in == CALL_UNKNOWN)
-        c->bytes_in = (int64_t)body->len;
+    fill_text(&c->model_asked, f->model);
+    fill_text(&c->session_id, f->session_id);
+    fill_text(&c->work_dir, f->work_dir);
+    if (!c->has_purpose) {
+        c->has_purpose = true;
+        c->purpose = f->purpose;
+    }
     if (sent)
         call_read_sent(c, sent);
     else if (!c->model_sent && c->model_asked)

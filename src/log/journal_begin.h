@@ -9,8 +9,8 @@
 #include "log/call.h"
 #include "respan/catalog.h"
 
-/* Fill what c leaves unknown from the request (and from what was sent, NULL when alike). */
-void call_read_request(struct call *c, const struct blob *body, const struct blob *sent);
+/* Fill what c leaves unknown from the request's facts (and from what was sent, NULL when alike). */
+void call_take_facts(struct call *c, const struct request_facts *f, const struct blob *sent);
 /* The model that went upstream. */
 void call_read_sent(struct call *c, const struct blob *sent);
 /* Price the answer, unless somebody has done so; catalog may be NULL. */

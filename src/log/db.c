@@ -25,6 +25,7 @@
 #include "base/diag.h"
 #include "base/file.h"
 #include "base/mem.h"
+#include "log/reserve.h"
 #include "log/schema.h"
 #include "log/sql.h"
 
@@ -235,6 +236,8 @@ struct db *db_open(const char *path, enum db_mode mode, struct err *e)
     db->ino = st.st_ino;
     if (mode == DB_CREATE)
         warn_of_network(path);
+    if (mode != DB_READ)
+        reserve_drop_if_full(path);
     if (open_sqlite(db, mode, e) != 0 || prepare_log(db, mode, e) != 0 || start_wal(db, mode, e) != 0)
         goto fail;
     db->version = sql_prepare(db->sq, "PRAGMA data_version", e);
@@ -282,7 +285,8 @@ bool db_changed(struct db *db)
 bool db_is_replaced(struct db *db)
 {
     struct stat st;
-    return stat(db->path, &st) != 0 || st.st_dev != db->dev || st.st_ino != db->ino;
+    /* A log is never empty once it is open. */
+    return stat(db->path, &st) != 0 || st.st_dev != db->dev || st.st_ino != db->ino || st.st_size == 0;
 }
 
 char *db_default_path(void)

@@ -26,7 +26,7 @@ void db_close(struct db *db);
 const char *db_path(const struct db *db);
 /* Changed by anybody else since the last call?  6 us. */
 bool db_changed(struct db *db);
-/* Was the file deleted or replaced under us? */
+/* Was the file deleted, replaced or emptied under us? */
 bool db_is_replaced(struct db *db);
 
 /* $XDG_DATA_HOME/spantop/log.db; caller frees. */

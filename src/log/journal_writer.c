@@ -14,13 +14,17 @@
  * batch is tried again until it goes through or the gateway ends. */
 #include "log/journal_writer.h"
 
+#include <errno.h>
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/clock.h"
 #include "base/diag.h"
 #include "base/mem.h"
 #include "log/journal_batch.h"
+#include "log/reserve.h"
 #include "log/sql.h"
 #include "log/wal.h"
 
@@ -28,7 +32,7 @@
 #define SPACING_US    ((int64_t)80000) /* after the last commit */
 #define BUSY_MS       100              /* another program's write; then the batch is tried again */
 #define RETRY_US      ((int64_t)200000)
-#define FILE_CHECK_US ((int64_t)1000000)
+#define LOOK_US       ((int64_t)1000000) /* how soon a log that was moved away is noticed */
 #define LAST_TRIES_US ((int64_t)3000000) /* at the end, before what cannot be written is given up */
 
 struct writer {
@@ -37,6 +41,7 @@ struct writer {
     sqlite3 *sq;
     struct batch *batch;
     struct wal *wal;
+    struct reserve *reserve;
     sqlite3_stmt *put_progress;
     sqlite3_stmt *set_next_id;
     int64_t ids_limit;
@@ -47,8 +52,8 @@ struct writer {
     int64_t first_at_us; /* 0: the batch is empty */
     int64_t last_commit_us;
     int64_t failing_since_us; /* 0: all is well */
-    int64_t file_check_us;    /* when to look next whether the log is still where it was */
-    bool is_replaced;
+    int64_t look_us;          /* when to look around next */
+    char problem[ERR_TEXT_MAX]; /* what was seen then and told; "": nothing */
 };
 
 /* ---- Opening ------------------------------------------------------------------ */
@@ -108,7 +113,8 @@ struct writer *writer_open(const struct journal_options *o, struct queue *q, str
         goto fail;
     }
     sqlite3_busy_timeout(w->sq, BUSY_MS);
-    w->file_check_us = clock_mono_us() + FILE_CHECK_US;
+    w->look_us = clock_mono_us() + LOOK_US;
+    w->reserve = reserve_open(o->path);
     return w;
 fail:
     writer_free(w);
@@ -124,6 +130,7 @@ void writer_free(struct writer *w)
     sqlite3_finalize(w->put_progress);
     sqlite3_finalize(w->set_next_id);
     db_close(w->db);
+    reserve_free(w->reserve);
     for (struct queue_op *next; w->ops; w->ops = next) {
         next = w->ops->next;
         queue_op_free(w->ops);
@@ -173,18 +180,26 @@ static void settle(struct writer *w)
     if (w->failing_since_us) {
         diag_line("the log %s is written again", db_path(w->db));
         queue_set_error(w->queue, "");
-        w->is_replaced = false; /* said again if it is so */
+        w->problem[0] = '\0'; /* said again if it is so */
     }
     w->failing_since_us = 0;
     w->first_at_us = 0;
+}
+
+/* SQLite calls it an I/O error when the file beside the log cannot grow, or a quota is used up. */
+static bool is_full(struct writer *w, int rc)
+{
+    int why = sqlite3_system_errno(w->sq);
+    return (rc & 0xff) == SQLITE_FULL || ((rc & 0xff) == SQLITE_IOERR && (why == ENOSPC || why == EDQUOT));
 }
 
 static void explain(struct writer *w, int rc, const struct err *why)
 {
     struct err e;
     const char *path = db_path(w->db);
-    switch (rc & 0xff) {
+    switch (is_full(w, rc) ? SQLITE_FULL : rc & 0xff) {
     case SQLITE_FULL:
+        reserve_give_up(w->reserve);
         err_set(&e, "the disk that holds the log %s is full; calls wait in memory until there is room", path);
         break;
     case SQLITE_BUSY:
@@ -211,7 +226,9 @@ static int commit(struct writer *w)
 {
     struct err e = {""};
     int rc = SQLITE_OK;
-    if (sql_run(w->sq, "BEGIN IMMEDIATE", &e) != 0) {
+    if (!reserve_lets_write(w->reserve)) {
+        rc = SQLITE_FULL;
+    } else if (sql_run(w->sq, "BEGIN IMMEDIATE", &e) != 0) {
         rc = sqlite3_extended_errcode(w->sq);
     } else if (write_all(w, &e) != 0 || sql_run(w->sq, "COMMIT", &e) != 0) {
         rc = sqlite3_extended_errcode(w->sq);
@@ -284,31 +301,44 @@ static int64_t wait_until_us(const struct writer *w)
         return 1;
     int64_t due = commit_due_us(w);
     int64_t idle = batch_retention_due_us(w->batch);
-    if (w->file_check_us < idle)
-        idle = w->file_check_us;
+    if (w->look_us < idle)
+        idle = w->look_us;
     return due != 0 ? due : idle;
 }
 
-/* A log moved or replaced under a running gateway is still written, but nobody
- * else sees it, and switches made in the new one vanish silently: say so. */
-static void check_file(struct writer *w)
+/* What nobody would notice by a write that fails.  A log that was moved away is
+ * still written, but nobody else sees it, and switches made in a new one vanish
+ * silently; a write-ahead log of 500 MB costs seconds at the next start. */
+static void find_problem(struct writer *w, struct err *e)
 {
-    struct err e;
-    if (clock_mono_us() < w->file_check_us)
+    const char *path = db_path(w->db);
+    if (db_is_replaced(w->db))
+        err_set(e,
+                "the log %s was moved, deleted, emptied or replaced under the gateway; put it back, or stop the gateway "
+                "and start it again",
+                path);
+    else if (wal_is_too_long(w->wal))
+        err_set(e,
+                "the write-ahead log %s-wal has grown above 64 MB because a program keeps reading the log without a "
+                "pause; end that program",
+                path);
+}
+
+static void look_around(struct writer *w)
+{
+    struct err e = {""};
+    if (clock_mono_us() < w->look_us)
         return;
-    w->file_check_us = clock_mono_us() + FILE_CHECK_US;
-    bool is_replaced = db_is_replaced(w->db);
-    if (is_replaced == w->is_replaced || w->failing_since_us)
+    w->look_us = clock_mono_us() + LOOK_US;
+    reserve_look(w->reserve);
+    if (w->failing_since_us)
         return;
-    w->is_replaced = is_replaced;
-    e.text[0] = '\0';
-    if (is_replaced)
-        err_set(&e,
-                "the log %s was moved, deleted or replaced under the gateway; put it back, or stop the gateway and "
-                "start it again",
-                db_path(w->db));
+    find_problem(w, &e);
+    if (strcmp(e.text, w->problem) == 0)
+        return;
+    snprintf(w->problem, sizeof w->problem, "%s", e.text);
     queue_set_error(w->queue, e.text);
-    diag_line("%s", is_replaced ? e.text : "the log is back where it was");
+    diag_line("%s", e.text[0] ? e.text : "the log is as it should be again");
 }
 
 /* Between two batches only: see retention.h. */
@@ -337,7 +367,7 @@ static bool work(struct writer *w, int64_t *stopping_since_us)
     w->wants_ids = t.wants_ids;
     take_ops(w);
     commit_if_due(w, t.is_stopping);
-    check_file(w);
+    look_around(w);
     free(w->progress.progress);
     w->progress = (struct queue_take){0};
     if (!t.is_stopping) {

@@ -28,7 +28,6 @@ struct wal {
     struct db *own;
     int pages;    /* in the file after the last commit */
     int tried_at; /* pages when the journal's thread last tried */
-    bool has_warned;
     pthread_t thread;
     pthread_mutex_t at_work; /* held while a checkpoint runs: there can be one only */
     pthread_mutex_t lock;    /* of what follows */
@@ -127,18 +126,15 @@ static void checkpoint_in_step(struct wal *w)
 
 void wal_step(struct wal *w)
 {
-    if (w->pages < STEP_PAGES) {
+    if (w->pages < STEP_PAGES)
         w->tried_at = 0;
-        w->has_warned = false;
-    } else if (w->pages < STEP_IN_PAGES) {
+    else if (w->pages < STEP_IN_PAGES)
         want(w);
-    } else if (w->pages >= w->tried_at + STEP_PAGES) {
+    else if (w->pages >= w->tried_at + STEP_PAGES)
         checkpoint_in_step(w);
-    }
-    if (w->pages <= LIMIT_PAGES || w->has_warned)
-        return;
-    w->has_warned = true;
-    diag_line("the write-ahead log %s-wal has grown to %d MB because a program keeps reading the log without a pause; "
-              "end that program",
-              db_path(w->writer), w->pages / 256);
+}
+
+bool wal_is_too_long(const struct wal *w)
+{
+    return w->pages > LIMIT_PAGES;
 }

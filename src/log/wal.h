@@ -5,6 +5,8 @@
 #ifndef SPANTOP_LOG_WAL_H
 #define SPANTOP_LOG_WAL_H
 
+#include <stdbool.h>
+
 #include "base/err.h"
 #include "log/db.h"
 
@@ -13,5 +15,7 @@ struct wal *wal_open(struct db *writer, struct err *e);
 void wal_close(struct wal *w);
 /* After a commit, outside of any transaction. */
 void wal_step(struct wal *w);
+/* Above 64 MB after the last commit: a reader hinders every checkpoint. */
+bool wal_is_too_long(const struct wal *w);
 
 #endif

@@ -461,7 +461,7 @@ static void test_a_log_moved_away_is_told_within_a_second_or_so(void **state)
         usleep(5000);
         journal_stats(j, &stats);
     } while (!stats.error[0] && clock_mono_us() < until);
-    assert_non_null(strstr(stats.error, "moved, deleted or replaced"));
+    assert_non_null(strstr(stats.error, "moved, deleted, emptied or replaced"));
     assert_int_equal(rename(moved, path), 0);
     until = clock_mono_us() + LIMIT_US;
     do {

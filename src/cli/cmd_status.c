@@ -20,9 +20,11 @@ struct state {
     struct peer_health health;
     bool has_size;
     struct log_size size;
+    struct err problem; /* "": none known */
 };
 
-/* No log yet is no error: there is just nothing to measure. */
+/* No log yet is no error: there is just nothing to measure.  Nor is one that cannot be
+ * read when a gateway runs: just then its user looks here for what is wrong. */
 static int look(const struct settings *s, struct state *st, struct err *e)
 {
     *st = (struct state){0};
@@ -30,13 +32,20 @@ static int look(const struct settings *s, struct state *st, struct err *e)
     if (r < 0 || (r == 0 && gateway_verify(&st->peer, &st->health, e) != 0))
         return -1;
     st->is_running = r == 0;
-    struct err ignored;
-    struct db *db = db_open(s->log_path, DB_READ, st->is_running ? e : &ignored);
-    if (!db)
-        return st->is_running ? -1 : 0;
-    st->has_size = reader_size(db, &st->size, e) == 0;
+    if (st->health.problem[0])
+        err_set(&st->problem, "%s", st->health.problem);
+    struct err why = {""};
+    struct db *db = db_open(s->log_path, DB_READ, &why);
+    if (db)
+        st->has_size = reader_size(db, &st->size, &why) == 0;
     db_close(db);
-    return st->has_size ? 0 : -1;
+    if (st->has_size || (!db && !st->is_running))
+        return 0;
+    if (!st->is_running)
+        return err_set(e, "%s", why.text);
+    if (!st->problem.text[0])
+        st->problem = why;
+    return 0;
 }
 
 static void print_json(const struct settings *s, const struct state *st)
@@ -55,7 +64,7 @@ static void print_json(const struct settings *s, const struct state *st)
     json_add_count(j, "dropped", up ? h->dropped : -1);
     json_add_count(j, "refused", up ? h->refused : -1);
     json_add_count(j, "routes_version", up ? h->routes_version : -1);
-    json_add_text(j, "problem", up && h->problem[0] ? h->problem : NULL);
+    json_add_text(j, "problem", st->problem.text[0] ? st->problem.text : NULL);
     json_add_text(j, "log", s->log_path);
     json_add_count(j, "log_bytes", st->has_size ? st->size.file_bytes : -1);
     json_add_count(j, "log_calls", st->has_size ? st->size.calls : -1);
@@ -88,8 +97,8 @@ static void print_running(const struct state *st)
     print_line("calls", line);
     snprintf(line, sizeof line, "%lld", (long long)h->dropped);
     print_line("dropped", line);
-    if (h->problem[0])
-        print_line("problem", h->problem);
+    if (st->problem.text[0])
+        print_line("problem", st->problem.text);
 }
 
 static void print_text(const struct settings *s, const struct state *st)
@@ -101,7 +110,7 @@ static void print_text(const struct settings *s, const struct state *st)
         print_line("gateway", "not running; spantop starts it");
     print_line("log", s->log_path);
     if (!st->has_size) {
-        print_line("size", "no log yet");
+        print_line("size", st->is_running ? "unknown" : "no log yet");
         return;
     }
     text_bytes(file, st->size.file_bytes);

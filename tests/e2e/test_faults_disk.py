@@ -1,0 +1,392 @@
+"""The disk fails: full, frozen, read-only; the log is locked, deleted, replaced, truncated.
+
+The streams never wait; what cannot be written waits in memory, is counted when it
+is dropped, and writing resumes by itself.  SPANTOP_LOCK_S=30 holds the lock for as
+long as the promise says (3 s by default).
+"""
+import errno
+import json
+import os
+import pathlib
+import re
+import signal
+import sqlite3
+import subprocess
+import threading
+import time
+
+import pytest
+from load import Load
+from spantop import KEY, LIMIT_S, SLOWER, wait_for
+
+LOCK_S = float(os.environ.get("SPANTOP_LOCK_S", "3"))
+NOTICED_S = 1.0
+BODY = {"model": "claude-sonnet-5", "max_tokens": 99, "stream": True, "messages": [{"role": "user", "content": "[[sim text hello]]"}]}
+
+
+def ask(gateway, count=1, text="[[sim text hello]]"):
+    """Calls that must go through unhindered, each within a second; their ids."""
+    ids = []
+    for _ in range(count):
+        start = time.monotonic()
+        answer = gateway.messages({**BODY, "messages": [{"role": "user", "content": text}]})
+        assert answer.status == 200 and answer.complete
+        assert time.monotonic() - start < 1 * SLOWER, "the call waited for the disk"
+        ids.append(int(answer.header("x-spantop-call-id")))
+    return ids
+
+
+def problem(gateway):
+    return gateway.health()["problem"]
+
+
+def wait_problem(gateway, word, limit_s=LIMIT_S):
+    return wait_for(lambda: (lambda p: p if word in p else None)(problem(gateway)), limit_s,
+                    lambda: f"the problem to tell {word!r}; it is {problem(gateway)!r}")
+
+
+def wait_well(gateway):
+    wait_for(lambda: problem(gateway) == "", what=lambda: f"no problem to be left; it is {problem(gateway)!r}")
+
+
+def status(stage, gateway):
+    done = stage.run("--log", gateway.log.path, "status", "--json")
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+def check_integrity(log):
+    assert log.query("PRAGMA integrity_check") == [{"integrity_check": "ok"}]
+
+
+# -- Locked ---------------------------------------------------------------------------------
+class Lock:
+    """Another program in the middle of a write."""
+
+    def __init__(self, path):
+        self.connection = sqlite3.connect(path, timeout=LIMIT_S, isolation_level=None)
+        self.connection.execute("BEGIN IMMEDIATE")
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.connection.execute("ROLLBACK")
+        self.connection.close()
+
+
+@pytest.mark.limit(60 + LOCK_S)
+def test_locked_log_keeps_no_stream_waiting(stage, sim, gateway):
+    ask(gateway)
+    gateway.log.wait_calls(1)
+    end = time.monotonic() + LOCK_S
+    with Lock(gateway.log.path):
+        ids = ask(gateway, 5)
+        told = wait_problem(gateway, "locked")
+        assert str(gateway.log.path) in told
+        assert told == status(stage, gateway)["problem"]
+        while not threading.Event().wait(0.05) and time.monotonic() < end:
+            ids += ask(gateway)
+        assert len(gateway.log.calls()) == 1
+    rows = gateway.log.wait_calls(1 + len(ids), "state = 'done'")
+    assert [row["id"] for row in rows][1:] == ids and all(row["body_state"] == "kept" for row in rows)
+    wait_well(gateway)
+    assert gateway.health()["dropped"] == 0 and gateway.health()["dropped_bodies"] == 0
+
+
+def test_locked_log_and_a_full_queue_drop_bodies_and_count_them(stage, sim):
+    gateway = stage.gateway(sim, "--max-queue-bytes", "200k")
+    with Lock(gateway.log.path):
+        ids = ask(gateway, 12, "[[sim text hello]]" + "x" * 60_000)
+        dropped = wait_for(lambda: gateway.health()["dropped_bodies"], what="bodies to be dropped")
+        assert gateway.health()["dropped"] == 0
+    rows = gateway.log.wait_calls(len(ids), "state = 'done'")
+    assert [row["id"] for row in rows] == ids, "rows outlive bodies"
+    without = [row for row in rows if row["body_state"] == "dropped"]
+    assert without and gateway.health()["dropped_bodies"] >= dropped
+    assert rows[0]["body_state"] == "kept" and all(row["tokens_out"] for row in rows)
+
+
+def test_switch_in_a_locked_log_is_refused_in_one_sentence(stage, sim, gateway):
+    with Lock(gateway.log.path):
+        done = stage.run("--log", gateway.log.path, "model", "claude-opus-5-5")
+    assert done.returncode == 1 and len(done.stderr.splitlines()) == 1 and "another program" in done.stderr
+    assert sim.requests() == [] and gateway.log.query("SELECT * FROM routes") == []
+
+
+# -- Moved away -----------------------------------------------------------------------------
+def delete(path):
+    for end in ("", "-wal", "-shm"):
+        pathlib.Path(f"{path}{end}").unlink(missing_ok=True)
+
+
+def replace(path):
+    delete(path)
+    connection = sqlite3.connect(path)
+    connection.execute("CREATE TABLE other(x)")
+    connection.close()
+
+
+def replace_by_a_log(path):
+    """As `mv` of a copy does: a spantop log, but not the gateway's."""
+    copy = f"{path}.copy"
+    connection = sqlite3.connect(path)
+    connection.execute("VACUUM INTO ?", (copy,))
+    connection.close()
+    delete(path)
+    os.rename(copy, path)
+
+
+def truncate(path):
+    os.truncate(path, 0)
+
+
+AWAY = {"deleted": delete, "replaced": replace, "replaced by a log": replace_by_a_log, "truncated": truncate}
+
+
+@pytest.mark.parametrize("how", AWAY)
+def test_log_that_goes_away_is_noticed_within_a_second(stage, sim, gateway, how):
+    ask(gateway, 3)
+    gateway.log.wait_calls(3)
+    gateway.log.execute("PRAGMA wal_checkpoint")
+    AWAY[how](gateway.log.path)
+    start = time.monotonic()
+    assert str(gateway.log.path) in wait_for(lambda: problem(gateway), what="the problem to be told")
+    assert time.monotonic() - start < NOTICED_S + 0.5 * SLOWER
+    word = "replaced|damaged" if how == "truncated" else "replaced"
+    wait_for(lambda: re.search(word, gateway.stderr), what="the diagnostics to tell it")
+    ask(gateway, 3)
+    shown = stage.run("--log", gateway.log.path, "status")
+    assert shown.returncode == 0 and re.search(f"^problem .*({word})", shown.stdout, re.MULTILINE), shown
+    assert re.search(word, status(stage, gateway)["problem"]) and status(stage, gateway)["running"]
+    switched = stage.run("--log", gateway.log.path, "model", "claude-opus-5-5")
+    assert switched.returncode == 1 and len(switched.stderr.splitlines()) == 1, switched
+    if how == "replaced by a log":
+        assert "gateway" in switched.stderr, "the switch was made in a file that no gateway reads"
+    gateway.signal(signal.SIGTERM)
+    assert gateway.wait_end() == 0
+
+
+def test_log_put_back_is_well_again(stage, sim, gateway):
+    ask(gateway)
+    gateway.log.wait_calls(1)
+    os.rename(gateway.log.path, f"{gateway.log.path}.away")
+    wait_problem(gateway, "moved")
+    os.rename(f"{gateway.log.path}.away", gateway.log.path)
+    wait_well(gateway)
+    ask(gateway)
+    assert len(gateway.log.wait_calls(2)) == 2
+
+
+# -- The write-ahead log ------------------------------------------------------------------------
+def test_write_ahead_log_that_cannot_shrink_is_told(stage, sim):
+    """A reader in the middle of a transaction keeps every page from being copied back."""
+    gateway = stage.gateway(sim)
+    ask(gateway)
+    gateway.log.wait_calls(1)
+    reader = sqlite3.connect(gateway.log.path, isolation_level=None)
+    reader.execute("BEGIN")
+    reader.execute("SELECT count(*) FROM calls").fetchone()
+    wal = pathlib.Path(f"{gateway.log.path}-wal")
+    while wal.stat().st_size < 68 << 20:
+        gateway.messages({**BODY, "messages": [{"role": "user", "content": "[[sim text a]]" + os.urandom(3_000_000).hex()}]})
+    told = wait_problem(gateway, "write-ahead log")
+    assert "64 MB" in told and told in stage.run("--log", gateway.log.path, "status").stdout
+    reader.execute("ROLLBACK")
+    reader.close()
+    wait_for(lambda: ask(gateway, 5) and problem(gateway) == "", what="the write-ahead log to be short again")
+    check_integrity(gateway.log)
+
+
+# -- Disks of our own ----------------------------------------------------------------------------
+def mount(*argv):
+    done = subprocess.run(["mount", *map(str, argv)], capture_output=True, text=True)
+    if done.returncode == 0:
+        return
+    if os.geteuid() == 0 and os.environ.get("CI") == "true":
+        pytest.fail(f"root in CI cannot mount a small disk: {done.stderr}")
+    pytest.skip(f"a small disk cannot be mounted here (root can): {done.stderr.strip()}")
+
+
+class Disk:
+    """A small disk, mounted; everything on it is fillable."""
+
+    def __init__(self, folder, kind, megabytes):
+        self.folder = folder / "disk"
+        self.folder.mkdir()
+        self.image = None
+        if kind == "tmpfs":
+            mount("-t", "tmpfs", "-o", f"size={megabytes}m,mode=0700", "none", self.folder)
+        else:
+            self.image = folder / "image"
+            with open(self.image, "wb") as f:
+                f.truncate(megabytes << 20)
+            subprocess.run(["mkfs.ext4", "-q", "-m", "0", "-O", "^has_journal", self.image], check=True)
+            mount("-o", "loop,errors=remount-ro", self.image, self.folder)
+            os.chmod(self.folder, 0o700)
+        self.log = self.folder / "log.db"
+        self._frozen = False
+
+    def fill(self):
+        with open(self.folder / "filler", "ab", buffering=0) as f:
+            for size in (65536, 4096, 512, 1):
+                try:
+                    while True:
+                        f.write(b"x" * size)
+                except OSError as error:
+                    assert error.errno == errno.ENOSPC
+
+    def make_room(self):
+        (self.folder / "filler").unlink()
+
+    def freeze(self):
+        subprocess.run(["fsfreeze", "-f", self.folder], check=True)
+        self._frozen = True
+
+    def thaw(self):
+        if self._frozen:
+            subprocess.run(["fsfreeze", "-u", self.folder], check=True)
+            self._frozen = False
+
+    def stop(self):
+        self.thaw()
+        subprocess.run(["umount", "-l", self.folder], check=True)
+
+
+@pytest.fixture
+def disk(stage, tmp_path):
+    return stage.add(Disk(tmp_path, "tmpfs", 16))
+
+
+@pytest.fixture
+def on_disk(stage, sim, disk):
+    """A gateway whose log lies on `disk`, some calls in it."""
+    gateway = stage.gateway(sim, log=disk.log)
+    ask(gateway, 3)
+    gateway.log.wait_calls(3)
+    return gateway
+
+
+def test_full_disk_stops_no_stream_and_writing_resumes(stage, sim, disk, on_disk):
+    disk.fill()
+    ids = ask(on_disk, 3, "[[sim text hello]]" + os.urandom(20_000).hex())
+    told = wait_problem(on_disk, "full")
+    assert str(disk.log) in told and status(stage, on_disk)["problem"] == told
+    ids += ask(on_disk, 20, "[[sim text hello]]" + os.urandom(20_000).hex())
+    assert on_disk.health()["dropped"] == 0
+    disk.make_room()
+    rows = on_disk.log.wait_calls(3 + len(ids), "state = 'done'")
+    assert [row["id"] for row in rows][3:] == ids and all(row["body_state"] == "kept" for row in rows)
+    wait_well(on_disk)
+    check_integrity(on_disk.log)
+    assert (disk.folder / "log.db-reserve").exists(), "the reserve is laid anew"
+
+
+def test_switches_land_on_a_full_disk(stage, sim, disk, on_disk):
+    disk.fill()
+    for n, model in enumerate(["claude-opus-5-5", "claude-sonnet-5", "claude-haiku-4-5"]):
+        switched = stage.run("--log", disk.log, "model", model)
+        assert switched.returncode == 0, switched.stderr
+        ask(on_disk)
+        assert json.loads(sim.body(sim.requests(target="messages")[-1]["n"]))["model"] == model
+    assert not (disk.folder / "log.db-reserve").exists()
+    # The journal stands back, or the room would be gone with the next calls.
+    ask(on_disk, 20, "[[sim text hello]]" + os.urandom(60_000).hex())
+    wait_problem(on_disk, "full")
+    assert stage.run("--log", disk.log, "model", "--clear").returncode == 0
+    disk.make_room()
+    on_disk.log.wait_calls(26, "state = 'done'")
+
+
+def test_lost_calls_are_marked_on_a_full_disk(stage, sim, disk, on_disk):
+    with on_disk.connect() as client:
+        client.send_request("POST", "/v1/messages", [("x-api-key", KEY)], json.dumps(
+            {**BODY, "messages": [{"role": "user", "content": "[[sim fault mid_event stall]]"}]}).encode())
+        client.read_head()
+        lost = on_disk.log.wait_calls(1, "state = 'open'")[0]["id"]
+        disk.fill()
+        on_disk.kill()
+    again = stage.gateway(sim, log=disk.log)
+    assert again.log.call(lost)["state"] == "lost"
+    ids = ask(again, 3)
+    assert min(ids) > lost
+    wait_problem(again, "full")
+    disk.make_room()
+    again.log.wait_calls(3, "id > ?", lost)
+    wait_well(again)
+    check_integrity(again.log)
+
+
+def test_kill_on_a_full_disk_damages_nothing(stage, sim, disk, on_disk):
+    sim.config(speed=12, first_ms=5)
+    load = Load(on_disk, count=4, seed="full")
+    wait_for(lambda: sum(call.is_whole for call in load.calls()) > 8, what="the load to run")
+    disk.fill()
+    wait_problem(on_disk, "full")
+    on_disk.kill()
+    before = max(call.id or 0 for call in load.stop())
+    check_integrity(on_disk.log)
+    disk.make_room()
+    again = stage.gateway(sim, log=disk.log)
+    assert min(ask(again, 3)) > before, "an id was handed out twice"
+    assert again.log.calls("state = 'open' AND id <= ?", before) == []
+    check_integrity(again.log)
+
+
+def test_start_on_a_full_disk_without_a_reserve_is_one_sentence(stage, sim, disk):
+    disk.fill()
+    done = stage.run("serve", "--listen", "127.0.0.1:0", "--log", disk.log, "--upstream", sim.base_url)
+    assert done.returncode == 1 and len(done.stderr.splitlines()) == 1 and "full" in done.stderr, done
+
+
+def test_read_only_disk_is_refused_at_start(stage, sim, disk):
+    gateway = stage.gateway(sim, log=disk.log)
+    ask(gateway)
+    assert gateway.stop() is None
+    mount("-o", "remount,ro", disk.folder)
+    done = stage.run("serve", "--listen", "127.0.0.1:0", "--log", disk.log, "--upstream", sim.base_url)
+    assert done.returncode == 1 and len(done.stderr.splitlines()) == 1 and str(disk.folder) in done.stderr, done
+    mount("-o", "remount,rw", disk.folder)
+
+
+@pytest.fixture
+def ext4(stage, tmp_path):
+    return stage.add(Disk(tmp_path, "ext4", 32))
+
+
+def test_frozen_disk_stops_no_stream(stage, sim, ext4):
+    """Every write hangs, as on a disk that is about to die."""
+    gateway = stage.gateway(sim, log=ext4.log)
+    ask(gateway)
+    gateway.log.wait_calls(1)
+    ext4.freeze()
+    ids = ask(gateway, 30)
+    with gateway.connect() as client:  # a stream goes on, too
+        client.send_request("POST", "/v1/messages", [("x-api-key", KEY)], json.dumps(BODY).encode())
+        assert client.read_response("POST").complete
+    assert gateway.health()["status"] == "ok"
+    ext4.thaw()
+    rows = gateway.log.wait_calls(2 + len(ids), "state = 'done'")
+    assert [row["id"] for row in rows][1:-1] == ids
+    wait_well(gateway)
+    check_integrity(gateway.log)
+
+
+def trip(disk):
+    """ext4 finds itself damaged and turns read-only, under the open log."""
+    device = subprocess.run(["findmnt", "-no", "SOURCE", disk.folder], capture_output=True, text=True, check=True).stdout.strip()
+    pathlib.Path(f"/sys/fs/ext4/{pathlib.Path(device).name}/trigger_fs_error").write_text("a test")
+
+
+def test_disk_that_turns_read_only_stops_no_stream(stage, sim, ext4):
+    gateway = stage.gateway(sim, log=ext4.log)
+    ask(gateway)
+    gateway.log.wait_calls(1)
+    trip(ext4)
+    ids = ask(gateway, 10)
+    told = wait_for(lambda: problem(gateway), what="the problem to be told")
+    assert str(ext4.log) in told
+    assert len(gateway.log.calls()) < 1 + len(ids)
+    gateway.signal(signal.SIGTERM)
+    assert gateway.wait_end() == 0, "it ends all the same"
+    assert "could not be written" in gateway.stderr

@@ -165,14 +165,32 @@ static void heading_with(struct canvas *c, int row, int col, int width, const ch
     canvas_put(c, row, col + width - need, need, INK_DIM, right);
 }
 
+/* Who served a call is often told seconds later: until then it would come and go
+ * as a line of its own, and the panes below would jump. */
+static bool is_provider_shown(const struct group_page *g, size_t i)
+{
+    return g->rows[i].key != NULL || g->count == 1;
+}
+
+static size_t shown_providers(const struct group_page *g)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < g->count; i++)
+        count += is_provider_shown(g, i);
+    return count;
+}
+
 static void draw_providers(struct canvas *c, int row, int col, int width, int rows, const struct group_page *g)
 {
     int64_t all = 0;
-    for (size_t i = 0; i < g->count; i++)
-        all += g->rows[i].totals.calls;
+    int i = 0;
+    for (size_t n = 0; n < g->count; n++)
+        all += is_provider_shown(g, n) ? g->rows[n].totals.calls : 0;
     heading_with(c, row, col, width, "Providers", "TTFT");
-    for (int i = 0; i < rows && (size_t)i < g->count; i++) {
-        const struct group_row *r = &g->rows[i];
+    for (size_t n = 0; i < rows && n < g->count; n++) {
+        const struct group_row *r = &g->rows[n];
+        if (!is_provider_shown(g, n))
+            continue;
         char ttft[TEXT_SHORT_MAX];
         int bar = width - 11 - 5 - 1 - 6;
         text_ms(ttft, r->ttft_ms_mean);
@@ -181,6 +199,7 @@ static void draw_providers(struct canvas *c, int row, int col, int width, int ro
                       all ? (int)((r->totals.calls * 100 + all / 2) / all) : 0);
         bar_draw_bare(c, row + 1 + i, col + 16, bar, INK_ACCENT, r->totals.calls, all);
         canvas_put_right(c, row + 1 + i, col + width - 6, 6, INK_PLAIN, ttft);
+        i++;
     }
     if (g->count == 0)
         canvas_put(c, row + 1, col, width, INK_DIM, "nobody answered yet");
@@ -233,7 +252,8 @@ static void draw_sessions(struct canvas *c, int row, int col, int width, int row
 
 static int middle_rows(const struct app *a, int room)
 {
-    size_t most = a->data.sessions.count > a->data.providers.count ? a->data.sessions.count : a->data.providers.count;
+    size_t providers = shown_providers(&a->data.providers);
+    size_t most = a->data.sessions.count > providers ? a->data.sessions.count : providers;
     int rows = most < 2 ? 2 : most > MIDDLE_ROWS - 1 ? MIDDLE_ROWS - 1 : (int)most;
     return rows < room ? rows : room;
 }

@@ -6,7 +6,7 @@ import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
-from spantop import KEY, wait_for
+from spantop import KEY, PROGRAM, wait_for
 
 BODY = {"model": "claude-opus-5-5", "messages": [{"role": "user", "content": "hi"}], "max_tokens": 10, "stream": True}
 OWN_KEY = "own-key-9876.zyxwvutsrqponmlkjihgfedcba"
@@ -344,3 +344,22 @@ def test_what_a_killed_gateway_did_not_get_to_is_looked_up_by_the_next(stage, re
     again = stage.gateway(respan, env={"RESPAN_API_KEY": OWN_KEY}, log=gateway.log.path)
     again.log.wait_calls(3, LANDED)
     check_sums(again.log)
+
+
+def row_of(screen, heading):
+    return next(i for i, line in enumerate(screen.text().splitlines()) if line.startswith(f" {heading} "))
+
+
+def test_the_dashboard_stands_still_until_a_provider_is_known(stage, sim):
+    sim.config(log_latency_ms=0, provider_header=False)
+    gateway = stage.gateway(sim)
+    call(gateway, 3)
+    gateway.log.wait_calls(3, LANDED)
+    screen = stage.screen([PROGRAM, "--log", str(gateway.log.path), "--listen", gateway.address, "--upstream", sim.base_url],
+                          columns=120, rows=36, env={"LC_ALL": "C.UTF-8"})
+    screen.wait_text(r"anthropic +100%")
+    before = row_of(screen, "Calls")
+    sim.config(log_latency_ms=3_600_000)
+    call(gateway, 2)
+    screen.wait_text(r" 5 calls")
+    assert "unknown" not in screen.text() and row_of(screen, "Calls") == before

@@ -143,6 +143,9 @@ def test_fault(stage, sim, fault, place, kind, expected):
     # The broken connection poisons nothing that follows.
     if place == "terminator" and expected == "whole" and fault != "drip":
         assert struck.ended.wait(20)
+    if fault == "too_short" and kind == "stream":
+        # What comes behind the length spoils the connection; until it came nobody can know.
+        wait_for(lambda: struck.down.endswith(b"}\n\n"), what="the bytes behind the length")
     after = gateway.messages(request("second", kind))
     assert after.status == 200 and after.complete and after.body == body_of(tap.find(b"second")[0].down)[1]
     assert len(tap.find(b"first")) == 1, "the request was sent again"

@@ -93,8 +93,11 @@ bool app_is_moving(const struct app *a)
 static bool refresh_feed(struct app *a, int64_t now)
 {
     struct err e = {""};
+    int filled = feed_fill(&a->feed, a->db, &e); /* the window may have grown */
+    if (filled < 0)
+        a->data.problem = e;
     if (!a->is_feed_stale || now < a->feed_due_us)
-        return false;
+        return filled != 1;
     bool is_part = a->feed.filter || a->feed.session_id;
     if (feed_refresh(&a->feed, a->db, &e) < 0 || (is_part && filter_count(a, &e) < 0))
         a->data.problem = e;

@@ -286,14 +286,13 @@ void canvas_heading(struct canvas *c, int row, int col, int width, const char *t
 
 void canvas_row_text(const struct canvas *c, int row, struct buf *out)
 {
-    int last = -1;
-    for (int col = 0; col < c->cols; col++) {
-        const struct cell *cell = canvas_at(c, row, col);
-        if (cell && cell->width && !(cell->len == 1 && cell->text[0] == ' '))
-            last = col;
-    }
-    for (int col = 0; col <= last; col++) {
-        const struct cell *cell = canvas_at(c, row, col);
-        buf_put(out, cell->text, cell->len);
-    }
+    if (row < 0 || row >= c->rows)
+        return;
+    const struct cell *cells = &c->cells[(size_t)row * (size_t)c->cols];
+    int end = c->cols;
+    while (end > 0 && (cells[end - 1].width == 0 || (cells[end - 1].len == 1 && cells[end - 1].text[0] == ' ')) &&
+           !(cells[end - 1].width == 0 && end > 1 && cells[end - 2].width == 2))
+        end--;
+    for (int col = 0; col < end; col++)
+        buf_put(out, cells[col].text, cells[col].len);
 }

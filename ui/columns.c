@@ -278,6 +278,11 @@ static unsigned model_text(const struct call *call, const struct row_context *x,
         snprintf(out, CELL_MAX, "%s %s %s", from, glyphs()->arrow, model_short(x->catalog, sent));
         return INK_SWITCHED;
     }
+    if (!asked && !sent && call->path) { /* a request without a model: what it was */
+        snprintf(out, CELL_MAX, "%.10s %.*s", call->method ? call->method : "", (int)strcspn(call->path, "?"),
+                 call->path);
+        return INK_DIM;
+    }
     snprintf(out, CELL_MAX, "%s", model_short(x->catalog, asked ? asked : sent));
     return INK_PLAIN;
 }

@@ -157,6 +157,13 @@ int feed_refresh(struct feed *f, struct db *db, struct err *e)
     return f->has_below || !feed_follows_bottom(f) ? 0 : load_below(f, db, e);
 }
 
+int feed_fill(struct feed *f, struct db *db, struct err *e)
+{
+    if (f->count >= f->rows || !(f->has_above || f->has_below))
+        return 1;
+    return f->has_above ? load_above(f, db, e) : load_below(f, db, e);
+}
+
 int feed_move(struct feed *f, struct db *db, int delta, struct err *e)
 {
     if (f->count == 0)

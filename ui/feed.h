@@ -35,6 +35,8 @@ void feed_done(struct feed *f);
 NODISCARD int feed_follow(struct feed *f, struct db *db, struct err *e);
 /* The log changed: bring what is shown up to date without moving it. */
 NODISCARD int feed_refresh(struct feed *f, struct db *db, struct err *e);
+/* The screen has room for more rows than are loaded: load them. 1: nothing to do. */
+NODISCARD int feed_fill(struct feed *f, struct db *db, struct err *e);
 /* Move the selection; the first move selects the row at the followed end. */
 NODISCARD int feed_move(struct feed *f, struct db *db, int delta, struct err *e);
 NODISCARD int feed_select_edge(struct feed *f, struct db *db, bool last, struct err *e);

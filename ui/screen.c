@@ -21,6 +21,7 @@
 struct screen {
     bool color;
     struct canvas shown;
+    bool waits_for_width; /* asked, not answered yet */
     attr_t attrs[INK_COUNT_];
 };
 
@@ -77,13 +78,14 @@ static void write_all(const char *bytes, size_t len)
 #define KEY_SIGN_IS_NARROW (KEY_MAX + 1)
 #define KEY_SIGN_IS_WIDE   (KEY_MAX + 2)
 
-static void ask_sign_width(void)
+static void ask_sign_width(struct screen *s)
 {
     static const char question[] = "\033[1;1H\xe2\x96\x88\033[6n\033[1;1H\033[K";
     if (define_key("\033[1;2R", KEY_SIGN_IS_NARROW) != OK || define_key("\033[1;3R", KEY_SIGN_IS_WIDE) != OK)
         return;
     refresh(); /* the alternate screen first */
     write_all(question, sizeof(question) - 1);
+    s->waits_for_width = true;
     clear();
 }
 
@@ -111,14 +113,25 @@ struct screen *screen_open(bool color, bool ask_width, struct err *e)
     }
     make_inks(s);
     if (ask_width)
-        ask_sign_width();
+        ask_sign_width(s);
     return s;
+}
+
+#define ANSWER_WAIT_MS 200
+
+/* Who leaves at once must not find the answer typed at the shell's prompt. */
+static void await_width(struct screen *s)
+{
+    while (s->waits_for_width && screen_wait(s, ANSWER_WAIT_MS) == 0)
+        if (screen_key(s) == KEY_CODE_NONE)
+            break;
 }
 
 void screen_close(struct screen *s)
 {
     if (!s)
         return;
+    await_width(s);
     endwin();
     canvas_done(&s->shown);
     free(s);
@@ -232,9 +245,10 @@ static int special_key(wint_t key)
 
 int screen_key(struct screen *s)
 {
-    (void)s;
     wint_t key = 0;
     int rc = get_wch(&key);
+    if (rc == KEY_CODE_YES && (key == KEY_SIGN_IS_WIDE || key == KEY_SIGN_IS_NARROW))
+        s->waits_for_width = false;
     if (rc == KEY_CODE_YES)
         return special_key(key);
     if (rc == ERR)

@@ -275,6 +275,21 @@ static void test_a_selected_row_stays_while_calls_arrive(void **state)
     assert_int_equal(app.feed.calls[app.feed.count - 1].id, 140);
 }
 
+static void test_a_taller_screen_is_filled(void **state)
+{
+    (void)state;
+    start(400);
+    draw(200, 120);
+    app_tick(&app);
+    draw(200, 120);
+    app_tick(&app);
+    draw(200, 120);
+    int calls = 0;
+    for (int row = 0; row < 200; row++)
+        calls += strstr(row_text(row), "opus-5-5 ") && strstr(row_text(row), "anthropic");
+    assert_true(calls > 170);
+}
+
 static void test_paging_reaches_every_call_once(void **state)
 {
     (void)state;
@@ -592,6 +607,7 @@ int main(void)
         WITH_LOG(test_small_screens_keep_the_table_then_one_line),
         WITH_LOG(test_arrows_select_and_escape_follows_again),
         WITH_LOG(test_a_selected_row_stays_while_calls_arrive),
+        WITH_LOG(test_a_taller_screen_is_filled),
         WITH_LOG(test_paging_reaches_every_call_once),
         WITH_LOG(test_errors_are_found_in_both_directions),
         WITH_LOG(test_filter_holds_until_cleared),

@@ -135,6 +135,10 @@ static void test_a_switched_model_shows_both(void **state)
     assert_string_equal(cell(&c, COLUMN_MODEL), "opus-5-5 → sonnet-5");
     c.model_sent = (char *)"vendor/unheard-of";
     assert_string_equal(cell(&c, COLUMN_MODEL), "opus-5-5 → vendor/unheard-of");
+    c.model_asked = c.model_sent = NULL;
+    c.method = (char *)"GET";
+    c.path = (char *)"/v1/models?limit=1000";
+    assert_string_equal(cell(&c, COLUMN_MODEL), "GET /v1/models");
 }
 
 static void test_cache_is_whole_only_when_all_was_read(void **state)

@@ -4,116 +4,23 @@
 #include <string.h>
 
 #include "base/clock.h"
-#include "base/mem.h"
 #include "base/text.h"
 #include "cli/command.h"
 #include "cli/output.h"
 #include "cli/reconcile.h"
+#include "cli/reconcile_read.h"
+#include "cli/start.h"
 #include "cli/table.h"
 #include "cli/values.h"
-#include "gateway/api.h"
-#include "log/reader.h"
-#include "respan/loglist.h"
 
-#define PAGE_ROWS  1000 /* the most Respan gives */
-#define PAGES_MAX  1000
-#define ANSWER_MAX ((size_t)256 << 20) /* a page whose rows hold their prompts */
-#define LIMIT_MS   60000
-#define SHOWN_MAX  20 /* of each kind, to people; --json has all */
+#define LIMIT_MS  60000 /* a page */
+#define SHOWN_MAX 20 /* of each kind, to people; --json has all */
 
 static const struct option_spec options[] = {
     {"since", "TIME", "1h, 1d, 7d, today or all (1d)"},
     {"json", NULL, "as one JSON object, with every call that differs"},
     {NULL, NULL, NULL},
 };
-
-/* ---- Reading both sides ------------------------------------------------------------ */
-
-/* Newest first, until one is older than everything that counts. */
-static int read_calls(struct db *db, struct reconcile *r, struct err *e)
-{
-    struct call_query q = {.sort = SORT_ID, .descending = true, .limit = READER_PAGE_MAX};
-    bool has_more = true;
-    while (has_more) {
-        struct call_page page = {0};
-        if (reader_calls(db, &q, &page, e) != 0)
-            return -1;
-        has_more = page.has_more && page.count > 0;
-        for (size_t i = 0; i < page.count; i++) {
-            const struct call *c = &page.calls[i];
-            if (c->started_at >= r->since_ms - RECONCILE_MARGIN_MS)
-                reconcile_add_call(r, c);
-            else
-                has_more = false;
-            q.after_id = c->id;
-        }
-        call_page_done(&page);
-    }
-    reconcile_sort(r);
-    return 0;
-}
-
-static void on_row(void *arg, const struct logrow *row)
-{
-    reconcile_add_row(arg, row);
-}
-
-static int check_status(int status, struct err *e)
-{
-    if (status == 200)
-        return 0;
-    if (status == 401 || status == 403)
-        return err_set(e, "Respan does not open its log to this key (status %d); check RESPAN_API_KEY or --key-file", status);
-    if (status == 429)
-        return err_set(e, "Respan asks to be asked less often (status 429); try again in a minute");
-    return err_set(e, "Respan's log answers with status %d; try again later", status);
-}
-
-static char *page_target(const struct reconcile *r, int page)
-{
-    char since[CLOCK_ISO_MAX], until[CLOCK_ISO_MAX];
-    int64_t from_ms = r->since_ms > RECONCILE_MARGIN_MS ? r->since_ms - RECONCILE_MARGIN_MS : 0;
-    clock_to_iso(since, from_ms);
-    clock_to_iso(until, r->now_ms + RECONCILE_MARGIN_MS);
-    return xasprintf("request-logs/list/?page=%d&page_size=%d&sort_by=-id&all_envs=true&fetch_filters=false&start_time=%s"
-                     "&end_time=%s&include_fields=" LOGLIST_FIELDS,
-                     page, PAGE_ROWS, since, until);
-}
-
-static int read_page(struct api_client *client, const char *key, struct reconcile *r, int page, bool *has_more,
-                     struct err *e)
-{
-    static const char no_filter[] = "{\"filters\":{}}";
-    struct blob *body = blob_copy(no_filter, sizeof no_filter - 1);
-    char *target = page_target(r, page);
-    struct buf answer;
-    int status = 0;
-    buf_init_max(&answer, ANSWER_MAX);
-    int rc = api_client_ask(client, target, key, body, LIMIT_MS, &status, &answer, e);
-    if (rc == 0)
-        rc = check_status(status, e);
-    if (rc == 0)
-        rc = loglist_page(answer.data, answer.len, on_row, r, has_more, e);
-    buf_done(&answer);
-    blob_unref(body);
-    free(target);
-    return rc;
-}
-
-static int read_rows(const struct settings *s, const char *base, const char *key, struct reconcile *r, struct err *e)
-{
-    struct api_client *client = api_client_new(base, s->ca_file, e);
-    int rc = client ? 0 : -1;
-    bool has_more = true;
-    for (int page = 1; rc == 0 && has_more; page++) {
-        if (page > PAGES_MAX)
-            rc = err_set(e, "Respan's log has more than %d rows since then; choose a later --since", PAGES_MAX * PAGE_ROWS);
-        else
-            rc = read_page(client, key, r, page, &has_more, e);
-    }
-    api_client_free(client);
-    return rc;
-}
 
 /* ---- Telling people ---------------------------------------------------------------------- */
 
@@ -333,18 +240,6 @@ static void print_json(const struct reconcile *r)
 
 /* ---- The command ---------------------------------------------------------------------------- */
 
-static int compare_logs(struct cli *c, const char *base, const char *key, struct reconcile *r, struct err *e)
-{
-    struct db *db = db_open(c->settings.log_path, DB_READ, e);
-    int rc = db ? read_calls(db, r, e) : -1;
-    db_close(db);
-    if (rc == 0)
-        rc = read_rows(&c->settings, base, key, r, e);
-    if (rc == 0)
-        reconcile_sum(r);
-    return rc;
-}
-
 static int check_places(const char *base, const char *key, struct err *e)
 {
     if (!base)
@@ -363,15 +258,13 @@ static int reconcile(struct cli *c, struct err *e)
     struct reconcile r;
     if (value_since(since ? since : "1d", now_ms, &since_ms, e) != 0)
         return CLI_USAGE;
-    char *base = api_base_of(s->upstream);
-    if (!base)
-        base = xstrdup(s->api_base);
+    char *base = gateway_api_base(s);
     reconcile_init(&r, since_ms, now_ms);
     int rc = settings_key(s, &key, e);
     if (rc == 0)
         rc = check_places(base, key, e);
     if (rc == 0)
-        rc = compare_logs(c, base, key, &r, e);
+        rc = reconcile_read(&r, s, base, key, LIMIT_MS, e);
     if (rc == 0 && args_has(&c->args, "json"))
         print_json(&r);
     else if (rc == 0)

@@ -3,6 +3,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/file.h"
@@ -10,11 +11,13 @@
 #include "base/text.h"
 #include "cli/doctor.h"
 #include "cli/probe.h"
+#include "cli/reconcile_read.h"
 #include "cli/start.h"
-#include "gateway/api.h"
 #include "log/db.h"
 
 #define PROBE_MS    3000
+#define COMPARE_MS  4000
+#define COMPARED_MS ((int64_t)3600000)
 #define SKEW_WARN_S 60                /* TLS and signed requests begin to suffer at minutes */
 #define WAL_WARN    ((off_t)64 << 20) /* above it a restart takes a second and more */
 #define SPACE_WARN  ((uint64_t)200 << 20)
@@ -112,15 +115,6 @@ void doctor_check_gateway(struct report *r, const struct settings *s)
 
 /* --- Respan --------------------------------------------------------------------------------- */
 
-/* Where calls go: what the running gateway uses counts, unless the user asks for another. */
-static char *upstream_of(const struct settings *s)
-{
-    struct peer p;
-    struct err ignored;
-    bool runs = !s->upstream_is_given && peer_find(s->log_path, &p, &ignored) == 0;
-    return xstrdup(runs ? p.upstream : s->upstream);
-}
-
 static void check_clock(struct report *r, const struct probe *p)
 {
     if (p->date_s < 0)
@@ -132,6 +126,30 @@ static void check_clock(struct report *r, const struct probe *p)
                    skew_s < 0 ? "behind" : "ahead of");
     else
         report_ok(r, "clock", "the clock agrees with Respan's");
+}
+
+/* The last hour, by the id of Respan's rows.  Rows of no call here are no fault:
+ * other machines' calls are among them. */
+static void check_agreement(struct report *r, const struct settings *s, const char *base, const char *key)
+{
+    struct err e = {""};
+    struct reconcile both;
+    char cost[TEXT_SHORT_MAX];
+    int64_t now_ms = clock_wall_ms();
+    if (access(s->log_path, F_OK) != 0)
+        return;
+    reconcile_init(&both, now_ms - COMPARED_MS, now_ms);
+    if (reconcile_read(&both, s, base, key, COMPARE_MS, &e) != 0) {
+        report_add(r, "respan_log", CHECK_WARN, "spantop reconcile", "the log could not be compared with Respan's: %s", e.text);
+    } else if (both.differing > 0 || both.missing_there > 0) {
+        report_add(r, "respan_log", CHECK_WARN, "spantop reconcile --since 1h",
+                   "of the last hour's calls %zu differ from Respan's log and %zu have no row there", both.differing,
+                   both.missing_there);
+    } else {
+        text_usd(cost, both.here.cost_microusd);
+        report_ok(r, "respan_log", "Respan's log agrees on the last hour: calls %zu, cost %s", both.compared, cost);
+    }
+    reconcile_done(&both);
 }
 
 static void check_key(struct report *r, const struct settings *s, const char *base)
@@ -150,15 +168,17 @@ static void check_key(struct report *r, const struct settings *s, const char *ba
         return;
     }
     char *url = base ? xasprintf("%s/models/", base) : NULL;
-    if (!url)
+    if (!url) {
         report_ok(r, "respan_key", "there is a Respan key; the upstream has no API to try it on");
-    else if (probe_get(s, url, key, PROBE_MS, &p, &e) != 0)
+    } else if (probe_get(s, url, key, PROBE_MS, &p, &e) != 0) {
         report_add(r, "respan_key", CHECK_WARN, NULL, "the key could not be tried: %s", e.text);
-    else if (p.status == 401 || p.status == 403)
+    } else if (p.status == 401 || p.status == 403) {
         report_add(r, "respan_key", CHECK_FAIL, "take a fresh key from platform.respan.ai",
                    "Respan refuses the key (status %d)", p.status);
-    else
+    } else {
         report_ok(r, "respan_key", "Respan takes the key");
+        check_agreement(r, s, base, key);
+    }
     free(url);
     key_free(key);
 }
@@ -167,10 +187,8 @@ void doctor_check_respan(struct report *r, const struct settings *s)
 {
     struct err e = {""};
     struct probe p;
-    char *upstream = upstream_of(s);
-    char *base = api_base_of(upstream);
-    if (!base)
-        base = xstrdup(s->api_base);
+    char *upstream = gateway_upstream(s);
+    char *base = gateway_api_base(s);
     char *url = base ? xasprintf("%s/health-check/", base) : xstrdup(upstream);
     if (probe_get(s, url, NULL, PROBE_MS, &p, &e) != 0) {
         report_add(r, "respan", CHECK_FAIL, "look at the network, HTTPS_PROXY and --ca-file",

@@ -24,6 +24,7 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/mem.h"
+#include "gateway/api.h"
 
 #define READY_FD        3
 #define READY_LIMIT_MS  30000 /* a write-ahead log left by kill -9 takes up to 13 s to read */
@@ -436,4 +437,22 @@ int gateway_await_routes(const char *log_path, int64_t version, struct err *e)
         "written to %s, but the gateway at %s did not take it within a second (it knows version %lld, the log "
         "has %lld); see spantop status",
         log_path, p.address, (long long)h.routes_version, (long long)version);
+}
+
+/* --- Where calls go ------------------------------------------------------------------ */
+
+char *gateway_upstream(const struct settings *s)
+{
+    struct peer p;
+    struct err ignored;
+    bool runs = !s->upstream_is_given && peer_find(s->log_path, &p, &ignored) == 0;
+    return xstrdup(runs ? p.upstream : s->upstream);
+}
+
+char *gateway_api_base(const struct settings *s)
+{
+    char *upstream = gateway_upstream(s);
+    char *base = api_base_of(upstream);
+    free(upstream);
+    return base ? base : xstrdup(s->api_base);
 }

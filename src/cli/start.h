@@ -49,6 +49,12 @@ NODISCARD int gateway_stop(const char *log_path, const struct peer *p, bool now,
  * 0 it has, 1 no gateway runs, -1 it has not within a second. */
 NODISCARD int gateway_await_routes(const char *log_path, int64_t version, struct err *e);
 
+/* Where calls go: what the running gateway uses counts, unless the user asks for
+ * another.  Caller frees. */
+char *gateway_upstream(const struct settings *s);
+/* Respan's API beside it, or NULL.  Caller frees. */
+char *gateway_api_base(const struct settings *s);
+
 /* The file of this program, to exec it again.  Caller frees. */
 char *own_program(const char *argv0);
 

@@ -97,3 +97,17 @@ def test_an_answer_that_is_no_list_is_told(stage, sim, gateway, fault):
     sim.faults({"times": 1, "match": {"path": "*request-logs/list*"}, **fault})
     result = reconcile(stage, gateway)
     assert result.returncode == 1 and result.stdout == "" and "Respan" in result.stderr
+
+
+def test_doctor_tells_it_in_a_line(stage, sim, gateway):
+    def line():
+        result = stage.run("doctor", "--json", "--log", gateway.log.path, "--listen", gateway.address,
+                           env={"RESPAN_API_KEY": KEY})
+        return next(c for c in json.loads(result.stdout)["checks"] if c["id"] == "respan_log")
+
+    call(gateway, sim, 2)
+    found = line()
+    assert found["state"] == "ok" and "calls 2" in found["message"]
+    gateway.log.execute("UPDATE call SET cost_microusd = 1 WHERE id = 1")
+    found = line()
+    assert found["state"] == "warn" and "1 differ" in found["message"] and "reconcile" in found["fix"]

@@ -21,7 +21,8 @@ struct live {
 struct queue {
     pthread_mutex_t lock;
     pthread_cond_t wake;
-    bool is_waiting; /* spare the signal when the journal works anyway */
+    bool is_waiting; /* spare the signal when the journal works anyway, or looks by itself */
+    bool was_busy;   /* the journal was given ops the last time */
     bool is_stopping;
     struct queue_op *first;
     struct queue_op **last;
@@ -337,14 +338,22 @@ static bool wants_ids(const struct queue *q)
 
 static void sleep_until(struct queue *q, int64_t until_us)
 {
-    q->is_waiting = true;
     if (until_us == INT64_MAX) {
         pthread_cond_wait(&q->wake, &q->lock);
-    } else {
-        struct timespec ts = {(time_t)(until_us / 1000000), (long)(until_us % 1000000) * 1000};
-        pthread_cond_timedwait(&q->wake, &q->lock, &ts);
+        return;
     }
-    q->is_waiting = false;
+    struct timespec ts = {(time_t)(until_us / 1000000), (long)(until_us % 1000000) * 1000};
+    pthread_cond_timedwait(&q->wake, &q->lock, &ts);
+}
+
+/* After work, without being signalled. */
+static void rest(struct queue *q, int64_t deadline_us)
+{
+    int64_t until_us = clock_mono_us() + QUEUE_REST_US;
+    if (deadline_us < until_us)
+        until_us = deadline_us;
+    while (!q->is_stopping && clock_mono_us() < until_us)
+        sleep_until(q, until_us);
 }
 
 void queue_wait(struct queue *q, int64_t deadline_us, bool take_ops, struct queue_take *t)
@@ -352,6 +361,8 @@ void queue_wait(struct queue *q, int64_t deadline_us, bool take_ops, struct queu
     int64_t deadline = deadline_us ? deadline_us : INT64_MAX;
     *t = (struct queue_take){0};
     pthread_mutex_lock(&q->lock);
+    if (q->was_busy)
+        rest(q, deadline);
     for (;;) {
         int64_t now = clock_mono_us();
         take_progress(q, t, now);
@@ -359,11 +370,14 @@ void queue_wait(struct queue *q, int64_t deadline_us, bool take_ops, struct queu
         if (has_work || now >= deadline || (q->is_stopping && take_ops))
             break;
         int64_t progress_at = q->dirty_count ? q->progress_at_us : INT64_MAX;
+        q->is_waiting = true;
         sleep_until(q, progress_at < deadline ? progress_at : deadline);
+        q->is_waiting = false;
     }
     t->wants_ids = wants_ids(q);
     t->is_stopping = q->is_stopping;
     if (take_ops) {
+        q->was_busy = q->first != NULL;
         t->ops = q->first;
         q->first = NULL;
         q->last = &q->first;

@@ -6,6 +6,9 @@
  * (queue_release), not until they are taken: what waits for a full disk is
  * bounded, too.
  *
+ * While calls come, the journal looks every QUEUE_REST_US and nobody signals it;
+ * only when it found nothing does it sleep until it is signalled.
+ *
  * When the bound is reached, bodies go first: a call is then queued without
  * them.  Rows have QUEUE_ROWS_BYTES of their own beyond it; when these are used
  * up, calls that begin are dropped whole.  The end of a call whose begin was taken
@@ -24,6 +27,11 @@
 #define QUEUE_ROWS_BYTES  ((size_t)16 << 20) /* about 10,000 rows: minutes of a full disk */
 #define QUEUE_IDS         ((int64_t)4096)    /* ids reserved at once: seconds of the heaviest load */
 #define QUEUE_PROGRESS_US ((int64_t)200000)  /* five times a second */
+
+/* A signal for every message costs both threads more than the message itself (six
+ * futex calls a request, and the journal takes the proxy's core in mid-call); a body
+ * of 1 MB left for longer has gone cold in the processor's caches. */
+#define QUEUE_REST_US     ((int64_t)2000)
 
 enum queue_op_kind { QUEUE_BEGIN, QUEUE_END, QUEUE_AMEND, QUEUE_REFUSE };
 struct queue_op {

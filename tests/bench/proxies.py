@@ -154,13 +154,16 @@ class Haproxy(Proxy):
 
 
 class Spantop(Proxy):
+    """Its upstream does not end in anthropic/, so there is no log of Respan's to be asked for costs: the origin
+    has none, and asking it in vain for every call would be measured instead of the proxy."""
+
     name = "spantop"
 
     def start(self):
         self.log = self.folder / "log.db"
         program = os.environ.get("SPANTOP_BIN", "build/spantop")
         return self.spawn([program, "serve", "--listen", f"127.0.0.1:{self.port}", "--log", self.log,
-                           "--upstream", f"http://127.0.0.1:{self.origin}/api/anthropic/"])
+                           "--upstream", f"http://127.0.0.1:{self.origin}/api/"])
 
     def calls_done(self):
         with sqlite3.connect(f"file:{self.log}?mode=ro", uri=True) as db:

@@ -116,6 +116,15 @@ NODISCARD int reader_session(struct db *db, const char *id_or_title, struct sess
 void session_page_done(struct session_page *p);
 void session_done(struct session *s);
 
+struct credits {
+    int64_t left_microusd;    /* what Respan said last */
+    int64_t at;               /* when that was, Unix ms */
+    int64_t per_hour_microusd; /* spent at the pace of the last hour; 0: nothing was */
+    int64_t lasts_ms;         /* at that pace; -1: nothing to tell */
+};
+/* The organisation's credits.  1: nobody has told them yet. */
+NODISCARD int reader_credits(struct db *db, int64_t now_ms, struct credits *c, struct err *e);
+
 struct log_size {
     int64_t file_bytes;       /* database and write-ahead log */
     int64_t raw_body_bytes;   /* what the kept bodies are, unpacked */

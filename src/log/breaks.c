@@ -226,13 +226,19 @@ static bool is_conversation(const struct call *c)
            (c->purpose == PURPOSE_MAIN || c->purpose == PURPOSE_SUBAGENT || c->purpose == PURPOSE_FORK);
 }
 
-void break_call_fill(struct break_call *to, const struct call *c, struct image *image)
+static char *model_name(const struct catalog *catalog, const char *name)
+{
+    const struct model *model = catalog && name ? catalog_find(catalog, name) : NULL;
+    return xstrdup(model ? model->name : name);
+}
+
+void break_call_fill(struct break_call *to, const struct call *c, struct image *image, const struct catalog *catalog)
 {
     *to = (struct break_call){
         .id = c->id,
         .image = image,
-        .model_sent = xstrdup(c->model_sent),
-        .model_served = xstrdup(c->model_served),
+        .model_sent = model_name(catalog, c->model_sent),
+        .model_served = model_name(catalog, c->model_served),
         .provider_pinned = xstrdup(c->provider_pinned),
         .provider_served = xstrdup(c->provider_served),
         .started_at = c->started_at,
@@ -296,13 +302,13 @@ void breaks_end(struct breaks *b, struct call *c)
         return;
     }
     struct break_call now;
-    break_call_fill(&now, c, image);
+    break_call_fill(&now, c, image, b->catalog);
     uint64_t name = agent_name(c);
     size_t i = find_name(b, name);
     if (i == BREAKS_AGENTS) {
         i = add_agent(b, name);
         struct break_call old;
-        if (b->sq && breaks_recall(b->sq, c, b->first_call, &old) == 0)
+        if (b->sq && breaks_recall(b->sq, b->catalog, c, b->first_call, &old) == 0)
             keep_call(b, &b->agents[i], &old);
     }
     struct agent *a = &b->agents[i];

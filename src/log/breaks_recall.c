@@ -45,7 +45,8 @@ static int find_before(sqlite3 *sq, const struct call *c, int64_t below_id, stru
     return rc;
 }
 
-int breaks_recall(sqlite3 *sq, const struct call *c, int64_t below_id, struct break_call *old)
+int breaks_recall(sqlite3 *sq, const struct catalog *catalog, const struct call *c, int64_t below_id,
+                  struct break_call *old)
 {
     struct call row;
     struct buf body;
@@ -58,7 +59,7 @@ int breaks_recall(sqlite3 *sq, const struct call *c, int64_t below_id, struct br
         image = image_of(buf_bytes(&body));
     buf_done(&body);
     if (image)
-        break_call_fill(old, &row, image);
+        break_call_fill(old, &row, image, catalog);
     call_done(&row);
     return image ? 0 : 1;
 }

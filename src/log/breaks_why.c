@@ -29,11 +29,17 @@ int64_t break_call_cached(const struct break_call *c)
 
 size_t break_common(const struct image *a, const struct image *b)
 {
-    size_t count = image_count(a) < image_count(b) ? image_count(a) : image_count(b);
-    size_t i = 0;
-    while (i < count && image_part_of(a, i) == image_part_of(b, i) && image_at(a, i)->hash == image_at(b, i)->hash)
-        i++;
-    return i;
+    size_t common = 0;
+    for (int part = 0; part < IMAGE_PARTS; part++) {
+        size_t na = a->parts[part].count;
+        size_t nb = b->parts[part].count;
+        for (size_t i = 0; i < na && i < nb; i++, common++)
+            if (a->prints[a->parts[part].first + i].hash != b->prints[b->parts[part].first + i].hash)
+                return common;
+        if (na != nb)
+            break;
+    }
+    return common;
 }
 
 bool break_is_continued(const struct break_call *before, const struct break_call *now)

@@ -1,7 +1,6 @@
 """Why the prompt cache broke: the log's cache_break against the simulator's cache,
 which is the truth."""
 import copy
-import time
 
 import pytest
 from spantop import wait_for
@@ -9,7 +8,6 @@ from spantop import wait_for
 MODEL = "claude-opus-5-5"
 # Micro-dollars a million tokens, 5-minute write and read; what tests/e2e/test_cli_read.py checks the catalog by.
 WRITE, READ = 5_000_000, 400_000
-SOON_S = 0.3  # a reason is there so soon after its row's end
 
 
 def words(seed, size):
@@ -68,11 +66,9 @@ class Conversation:
         if self.agent:
             every.append(("x-claude-code-agent-id", self.agent))
         answer = self.gateway.messages(self.marked() if body is None else body, every)
-        end = time.monotonic()
         number = answer.header("x-spantop-call-id")
-        row = self.gateway.log.wait_calls(1, "id = ? AND state <> 'open'", number)[0]
-        assert time.monotonic() - end < SOON_S * 5  # two noisy cores
-        return row
+        # The reason comes with the row's end: the first sight of the one shows the other.
+        return self.gateway.log.wait_calls(1, "id = ? AND state <> 'open'", number)[0]
 
     def turn(self, words_="go on", answer="Certainly."):
         row = self.ask(words_).send()

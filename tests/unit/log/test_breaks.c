@@ -546,6 +546,23 @@ static void test_unknown_prices_give_no_cost(void **state)
     catalog_free(catalog);
 }
 
+/* One model, however a provider writes it. */
+static void test_models_are_told_by_the_catalogs_name(void **state)
+{
+    (void)state;
+    struct err e = {""};
+    struct catalog *catalog = catalog_load(NULL, NULL, &e);
+    struct breaks *b = breaks_new(NULL, 1, catalog);
+    begin(b, 1, &usual);
+    end(b, ended(1, "s", PURPOSE_MAIN, 0, 0, 50000), NULL, CALL_UNKNOWN);
+    begin(b, 2, &changed);
+    struct call now = ended(2, "s", PURPOSE_MAIN, 1, 0, 45000);
+    xreplace(&now.model_sent, "vertex_ai/claude-opus-5-5");
+    end(b, now, "tool: Bash", 207000);
+    breaks_free(b);
+    catalog_free(catalog);
+}
+
 /* A fork that reads a conversation's cache lets its lifetime begin anew. */
 static void test_a_fork_keeps_the_cache_alive(void **state)
 {
@@ -616,6 +633,7 @@ int main(void)
         cmocka_unit_test(test_below_the_minimum),
         cmocka_unit_test(test_agents_are_kept_apart_and_priced),
         cmocka_unit_test(test_unknown_prices_give_no_cost),
+        cmocka_unit_test(test_models_are_told_by_the_catalogs_name),
         cmocka_unit_test(test_a_fork_keeps_the_cache_alive),
         cmocka_unit_test(test_the_provider_told_later_is_the_reason),
         cmocka_unit_test(test_agents_are_bounded),

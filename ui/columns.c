@@ -39,6 +39,7 @@ static const struct column_spec specs[COLUMN_COUNT_] = {
     [COLUMN_DURATION] = {"DUR", 6, 6, 1, true, 6, SORT_DURATION},
     [COLUMN_RATE] = {"TOK/S", 5, 5, 1, true, 2, SORT_RATE},
     [COLUMN_COST] = {"COST", 6, 6, 2, true, 0, SORT_COST},
+    [COLUMN_NOTE] = {"NOTE", 18, 18, 2, false, 0, SORT_ID},
 };
 
 #define LEFT_EDGE  2 /* the pointer of the selected row, a blank */
@@ -77,8 +78,8 @@ static void drop_columns(bool *has, int width)
 
 #define SESSION_WHOLE 20 /* most titles */
 
-/* Hand the spare columns to the names: titles first, then in turn. */
-static void widen(int *widths, const bool *has, int spare)
+/* Hand the spare columns to the names: titles first, then in turn.  What is left. */
+static int widen(int *widths, const bool *has, int spare)
 {
     static const enum column names[] = {COLUMN_MODEL, COLUMN_SESSION, COLUMN_PROVIDER};
     bool gave = true;
@@ -95,6 +96,7 @@ static void widen(int *widths, const bool *has, int spare)
             }
         }
     }
+    return spare;
 }
 
 /* All columns that can go are gone, and it is still too wide. */
@@ -111,12 +113,15 @@ void columns_lay_out(int width, bool with_all, struct column_layout *l)
     bool has[COLUMN_COUNT_];
     int widths[COLUMN_COUNT_];
     for (int i = 0; i < COLUMN_COUNT_; i++) {
-        has[i] = i != COLUMN_ID || with_all;
+        has[i] = i != COLUMN_NOTE && (i != COLUMN_ID || with_all);
         widths[i] = specs[i].width;
     }
     drop_columns(has, width);
-    widen(widths, has, width - needed(has));
-    shrink(widths, needed(has) - width);
+    int spare = widen(widths, has, width - needed(has)) - specs[COLUMN_NOTE].gap;
+    has[COLUMN_NOTE] = spare >= specs[COLUMN_NOTE].width;
+    widths[COLUMN_NOTE] = spare;
+    if (!has[COLUMN_NOTE])
+        shrink(widths, needed(has) - width);
     l->count = 0;
     int col = LEFT_EDGE;
     for (int i = 0; i < COLUMN_COUNT_; i++) {
@@ -332,6 +337,22 @@ static unsigned name_text(const struct call *call, char out[CELL_MAX])
     return call->session_title ? INK_PLAIN : INK_DIM;
 }
 
+/* What went wrong or was done about the call; else why it ended. */
+static unsigned note_text(const struct call *call, char out[CELL_MAX])
+{
+    const char *note = call->error_message ? call->error_message : call->error_type;
+    if (note) {
+        snprintf(out, CELL_MAX, "%.90s", note);
+        return INK_BAD;
+    }
+    if (call->cache_break) {
+        snprintf(out, CELL_MAX, "cache break: %.80s", call->cache_break);
+        return INK_WARN;
+    }
+    snprintf(out, CELL_MAX, "%.90s", call->route_note ? call->route_note : call->stop_reason ? call->stop_reason : "");
+    return call->route_note ? INK_SWITCHED : INK_DIM;
+}
+
 unsigned column_text(enum column column, const struct call *call, const struct row_context *x, char out[CELL_MAX])
 {
     bool is_open = call->state == CALL_OPEN;
@@ -371,6 +392,8 @@ unsigned column_text(enum column column, const struct call *call, const struct r
             return INK_DIM;
         }
         return figure_text(out, call->cost_microusd, text_usd, INK_PLAIN);
+    case COLUMN_NOTE:
+        return note_text(call, out);
     case COLUMN_COUNT_:
         break;
     }

@@ -25,6 +25,7 @@ enum column {
     COLUMN_DURATION,
     COLUMN_RATE,
     COLUMN_COST,
+    COLUMN_NOTE, /* only where there is room left */
     COLUMN_COUNT_
 };
 

@@ -16,6 +16,9 @@
 #define MIDDLE_ROWS 5
 #define TABLE_MIN   9 /* heading, columns, some calls */
 
+#define CHART_LABEL  11
+#define CHART_WIDEST (CHART_LABEL + CHART_BUCKETS + 7) /* label, a column a bucket, the sum */
+
 struct grid {
     int left_col, left_width;   /* today, providers */
     int mid_col, mid_width;     /* charts */
@@ -31,6 +34,11 @@ static void make_grid(struct grid *g, int cols)
     g->right_col = cols - 1 - g->right_width;
     g->mid_col = g->left_col + g->left_width + (wide ? 3 : 2);
     g->mid_width = g->right_col - (wide ? 3 : 2) - g->mid_col;
+    if (g->mid_width > CHART_WIDEST) { /* more than the chart's columns: a longer cache bar */
+        g->right_width += g->mid_width - CHART_WIDEST;
+        g->right_col -= g->mid_width - CHART_WIDEST;
+        g->mid_width = CHART_WIDEST;
+    }
 }
 
 /* ---- Today --------------------------------------------------------------- */
@@ -117,7 +125,7 @@ static void draw_series(struct canvas *c, int row, int col, int label, int chart
 
 static void draw_charts(struct canvas *c, int row, int col, int width, const struct snapshot *d)
 {
-    int label = width >= 40 ? 11 : 5;
+    int label = width >= 40 ? CHART_LABEL : 5;
     int chart = chart_columns(width - label - 7);
     canvas_heading(c, row, col, width, "Last 5 minutes");
     if (chart == 0)
@@ -145,7 +153,7 @@ static void draw_cache(struct canvas *c, int row, int col, int width, const stru
     text_count(read, t->tokens_cache_read);
     text_count(written, t->tokens_cache_write_5m + t->tokens_cache_write_1h);
     int used = canvas_put(c, row + 2, col, width, INK_PLAIN, read);
-    used += canvas_put(c, row + 2, col + used, width - used, INK_DIM, " read, ");
+    used += canvas_put(c, row + 2, col + used, width - used, INK_DIM, width < 28 ? " read " : " read, ");
     used += canvas_put(c, row + 2, col + used, width - used, INK_PLAIN, written);
     canvas_put(c, row + 2, col + used, width - used, INK_DIM, " written");
     if (t->cache_breaks > 0) {
@@ -215,13 +223,19 @@ static void context_words(char *out, size_t size, int64_t tokens, int64_t limit)
     snprintf(out, size, "%s/%s", used, whole);
 }
 
+#define NAME_WIDEST 36 /* then the context's bar grows instead */
+
 static void draw_session(struct canvas *c, int row, int col, int width, const struct session *s, struct app *a)
 {
     char text[64], cost[TEXT_SHORT_MAX];
     struct in_force f;
     struct route_scope scope = {.session_id = s->session_id};
     switches_in_force(&a->data.routes, &scope, &f);
-    int name = width - 2 - 17 - 11 - 10 - 8 - 4;
+    int name = width - 2 - 17 - 11 - 10 - 8 - 4, bar = 10;
+    if (name > NAME_WIDEST) {
+        bar += name - NAME_WIDEST;
+        name = NAME_WIDEST;
+    }
     canvas_put(c, row, col, 1, INK_ACCENT | STYLE_BOLD, s->running ? glyph_spinner(a->data.now_ms) : " ");
     canvas_put(c, row, col + 2, name, s->title ? INK_PLAIN : INK_DIM, s->title ? s->title : s->session_id);
     const char *model = model_short(a->o->catalog, f.model ? f.model : s->model);
@@ -230,9 +244,9 @@ static void draw_session(struct canvas *c, int row, int col, int width, const st
     int at = col + 3 + name + 17 + 1;
     if (s->context_tokens >= 0 && s->context_limit > 0) {
         bool tight = s->context_tokens * 100 >= s->context_limit * 85;
-        bar_draw(c, row, at, 10, tight ? INK_BAD : INK_ACCENT, s->context_tokens, s->context_limit);
+        bar_draw(c, row, at, bar, tight ? INK_BAD : INK_ACCENT, s->context_tokens, s->context_limit);
         context_words(text, sizeof(text), s->context_tokens, s->context_limit);
-        canvas_put_right(c, row, at + 10, 10, tight ? INK_BAD | STYLE_BOLD : INK_PLAIN, text);
+        canvas_put_right(c, row, at + bar, 10, tight ? INK_BAD | STYLE_BOLD : INK_PLAIN, text);
     }
     text_usd(cost, s->totals.cost_microusd);
     canvas_put_right(c, row, col + width - 7, 7, INK_PLAIN, cost);

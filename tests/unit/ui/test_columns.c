@@ -203,7 +203,9 @@ static void test_everything_fits_at_120(void **state)
     (void)state;
     struct column_layout l;
     columns_lay_out(120, false, &l);
-    assert_int_equal(l.count, COLUMN_COUNT_ - 1); /* all but ID, which only Calls has */
+    assert_int_equal(l.count, COLUMN_COUNT_ - 2); /* all but ID, which only Calls has, and the note */
+    columns_lay_out(190, true, &l);
+    assert_int_equal(l.count, COLUMN_COUNT_);
 }
 
 /* ---- Switching ---- */

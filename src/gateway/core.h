@@ -35,6 +35,7 @@ struct gateway {
     struct peer peer;                  /* address, instance token, version, start */
     char listen_host[64];
     char local_token[LOCAL_TOKEN_MAX];
+    bool needs_key;                    /* others than this machine can connect */
     size_t body_max_bytes;
 
     struct exchange *exchanges;        /* all alive */

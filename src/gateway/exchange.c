@@ -69,13 +69,32 @@ static void check_key(struct exchange *x)
     }
 }
 
-static void choose_plan(struct exchange *x, const char *target)
+/* Other machines can connect: then nobody is served without a key.  A warm-up is
+ * empty, and the health page is for the commands on this machine. */
+static bool lacks_key(const struct exchange *x, enum target_kind kind, bool is_from_here)
 {
+    if (!x->g->needs_key || kind == TARGET_WARM_UP || (kind == TARGET_HEALTH && is_from_here))
+        return false;
+    return !token_is_there(x->client_headers);
+}
+
+static void choose_plan(struct exchange *x, const char *target, bool is_from_here)
+{
+    static const struct refusal missing = {
+        401, "authentication_error", "no_client_key",
+        "this gateway listens beyond its own machine and so asks everybody for a key; send the local token "
+        "(spantop env) or your own Respan key as x-api-key"};
     static const struct refusal not_found = {
         404, "not_found_error", "not_found",
         "nothing is served here; Claude Code's requests go to /api/anthropic/ (or /v1/), health is /spantop/health"};
     const char *rest;
-    switch (target_classify(x->method, target, &rest)) {
+    enum target_kind kind = target_classify(x->method, target, &rest);
+    if (lacks_key(x, kind, is_from_here)) {
+        x->g->refused++;
+        refuse(x, &missing);
+        return;
+    }
+    switch (kind) {
     case TARGET_WARM_UP:
         x->plan = PLAN_WARM_UP;
         return;
@@ -115,7 +134,7 @@ void *exchange_head(void *gateway, struct client *c, const struct client_head *h
         g->refused++;
         refuse(x, &refusal);
     } else {
-        choose_plan(x, head->target);
+        choose_plan(x, head->target, head->is_from_here);
     }
     if (x->plan != PLAN_FORWARD)
         client_ignore_body(c);

@@ -16,6 +16,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -129,6 +130,7 @@ static int bind_port(struct gateway *g, struct err *e)
     int port;
     if (listen_parse(g->options->listen, g->listen_host, sizeof g->listen_host, &port, e) != 0)
         return -1;
+    g->needs_key = !host_is_loopback(g->listen_host);
     int fd = listen_bind(g->listen_host, port, g->peer.address, e);
     if (fd >= 0 || errno != EADDRINUSE)
         return fd;
@@ -258,6 +260,7 @@ int gateway_run(const struct gateway_options *o, struct err *e)
     struct sigaction before[WATCHED_SIGNALS + 1];
     int rc = -1;
     keep_memory();
+    umask(077); /* whatever is made here, SQLite's own files too, is the user's alone */
     g.drain_timer = (struct timer){.fn = on_drained_long_enough, .arg = &g};
     g.loop = loop_new(e);
     if (!g.loop) {

@@ -31,6 +31,7 @@
 #include "base/diag.h"
 #include "base/mem.h"
 #include "gateway/listen.h"
+#include "gateway/target.h"
 
 /* Room for 64 KiB of headers and an answer's beside microhttpd's own use of the
  * pool; a head that is far larger gets its 431 from microhttpd.  Not more: it is
@@ -46,6 +47,7 @@ struct connection {
     struct watch watch;
     struct client *current;
     bool is_gone;
+    bool is_from_here;
     char local_address[INET6_ADDRSTRLEN]; /* only when listening on every address */
 };
 
@@ -82,6 +84,7 @@ struct server {
     struct server_events events;
     size_t body_max_bytes;
     bool is_any_address;
+    bool is_open; /* to other machines */
     bool must_run;
     struct client *first; /* all clients alive */
 };
@@ -153,6 +156,20 @@ static void note_local_address(struct connection *conn, int fd)
         inet_ntop(AF_INET6, &((struct sockaddr_in6 *)&at)->sin6_addr, conn->local_address, sizeof conn->local_address);
 }
 
+/* Who connects from the very address that was reached is on this machine. */
+static bool is_same_machine(int fd)
+{
+    struct sockaddr_storage here, there;
+    socklen_t here_len = sizeof here, there_len = sizeof there;
+    if (getsockname(fd, (struct sockaddr *)&here, &here_len) != 0 ||
+        getpeername(fd, (struct sockaddr *)&there, &there_len) != 0 || here.ss_family != there.ss_family)
+        return false;
+    if (here.ss_family == AF_INET)
+        return ((struct sockaddr_in *)&here)->sin_addr.s_addr == ((struct sockaddr_in *)&there)->sin_addr.s_addr;
+    return here.ss_family == AF_INET6 && IN6_ARE_ADDR_EQUAL(&((struct sockaddr_in6 *)&here)->sin6_addr,
+                                                            &((struct sockaddr_in6 *)&there)->sin6_addr);
+}
+
 static void on_connection(void *cls, struct MHD_Connection *mhd, void **context, enum MHD_ConnectionNotificationCode code)
 {
     struct server *s = cls;
@@ -174,6 +191,7 @@ static void on_connection(void *cls, struct MHD_Connection *mhd, void **context,
         diag_line("%s: this client's leaving will be noticed late", e.text);
     if (s->is_any_address)
         note_local_address(conn, info->connect_fd);
+    conn->is_from_here = !s->is_open || is_same_machine(info->connect_fd);
     *context = conn;
 }
 
@@ -253,6 +271,7 @@ static void take_head(struct client *c, const char *method, const char *version)
         .head_bytes = info ? info->header_size : 0,
         .content_length = content_length_of(&c->headers),
         .local_address = c->connection && c->connection->local_address[0] ? c->connection->local_address : NULL,
+        .is_from_here = c->connection && c->connection->is_from_here,
     };
     head.folded_bytes = folded_bytes(c, method, version, reader.accounted, head.head_bytes);
     c->has_head = true;
@@ -487,6 +506,7 @@ struct server *server_new(struct loop *l, const struct server_options *o, int fd
     s->events = o->events;
     s->body_max_bytes = o->body_max_bytes;
     s->is_any_address = strcmp(o->host, "0.0.0.0") == 0 || strcmp(o->host, "::") == 0;
+    s->is_open = !host_is_loopback(o->host);
     s->daemon = MHD_start_daemon(MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG, 0,
                                  NULL, NULL, on_access, NULL,
                                  MHD_OPTION_EXTERNAL_LOGGER, on_log, NULL,

@@ -39,6 +39,7 @@ struct client_head {
     size_t folded_bytes;           /* see guard.h */
     int64_t content_length;        /* -1: none given */
     const char *local_address;     /* NULL unless listening on every address */
+    bool is_from_here;             /* the client runs on this machine */
 };
 
 struct server_events {

@@ -37,6 +37,19 @@ enum token_verdict token_check(const struct headers *h, const char *local_token)
     return worst;
 }
 
+bool token_is_there(const struct headers *h)
+{
+    for (size_t i = 0; i < h->count; i++) {
+        const char *name = headers_name(h, i);
+        const char *key = strcasecmp(name, "x-api-key") == 0       ? headers_value(h, i)
+                          : strcasecmp(name, "Authorization") == 0 ? bearer_of(headers_value(h, i))
+                                                                   : NULL;
+        if (key && key[strspn(key, " \t")])
+            return true;
+    }
+    return false;
+}
+
 int token_replace(struct headers *h, const char *key)
 {
     headers_remove(h, "x-api-key");

@@ -6,6 +6,8 @@
 #ifndef SPANTOP_GATEWAY_TOKEN_H
 #define SPANTOP_GATEWAY_TOKEN_H
 
+#include <stdbool.h>
+
 #include "gateway/headers.h"
 
 #define TOKEN_PREFIX "spantop-"
@@ -17,6 +19,8 @@ enum token_verdict {
 };
 
 enum token_verdict token_check(const struct headers *h, const char *local_token);
+/* Does the client bring any key at all? */
+bool token_is_there(const struct headers *h);
 /* Take the client's x-api-key and bearer out, put `x-api-key: key` in. */
 int token_replace(struct headers *h, const char *key);
 

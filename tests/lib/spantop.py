@@ -212,12 +212,12 @@ class Log:
 class Gateway(Program):
     """`spantop serve` with a log of its own."""
 
-    def __init__(self, stage, upstream, args=(), env=None, port=0, log=None, name="gateway"):
+    def __init__(self, stage, upstream, args=(), env=None, port=0, log=None, name="gateway", listen="127.0.0.1"):
         self.log = Log(log or stage.folder / "log.db")
         self.upstream = upstream
-        super().__init__(stage, [PROGRAM, "serve", "--listen", f"127.0.0.1:{port}", "--log", str(self.log.path),
+        super().__init__(stage, [PROGRAM, "serve", "--listen", f"{listen}:{port}", "--log", str(self.log.path),
                                  "--upstream", upstream, *args], env, name)
-        self.ready_line = self.wait_line(r"127\.0\.0\.1:(\d+)")
+        self.ready_line = self.wait_line(r"listening on http://[\d.]+:(\d+)")
         self.port = int(self.ready_line.group(1))
         self.address = f"127.0.0.1:{self.port}"
         self.base_url = f"http://{self.address}/api/anthropic/"
@@ -267,10 +267,10 @@ class Stage:
     def sim(self, *args, env=None, config=None):
         return self.add(Sim(self, args, env, config))
 
-    def gateway(self, upstream, *args, env=None, port=0, log=None):
+    def gateway(self, upstream, *args, env=None, port=0, log=None, listen="127.0.0.1"):
         self._count += 1
         upstream = upstream if isinstance(upstream, str) else upstream.base_url
-        return self.add(Gateway(self, upstream, args, env, port, log, f"gateway{self._count}"))
+        return self.add(Gateway(self, upstream, args, env, port, log, f"gateway{self._count}", listen))
 
     def recorder(self, **options):
         return self.add(Recorder(**options))

@@ -84,12 +84,17 @@ static void add_tokens(struct pager *p, const struct call *c, const struct catal
     token_line(p, "cache write 5m", u->cache_write_5m, x->cache_write_5m);
     token_line(p, "cache write 1h", u->cache_write_1h, x->cache_write_1h);
     token_line(p, "output", u->out, x->out);
-    char cost[32] = "unknown", text[96];
+    char cost[32] = "unknown", text[128], other[32];
     if (c->cost_microusd >= 0)
         exact_usd(cost, c->cost_microusd);
     const char *source = cost_source_name(c->cost_source);
     snprintf(text, sizeof(text), "%11s  %12s%s%s", "", cost, source ? "  by " : "", source ? source : "");
     pager_add_value(p, "cost", STYLE_BOLD, text);
+    if (!c->cost_differs)
+        return;
+    exact_usd(other, c->cost_catalog_microusd);
+    snprintf(text, sizeof(text), "%11s  %12s  by catalog", "", other);
+    pager_add_value(p, "differs", INK_WARN, text);
 }
 
 static void add_models(struct pager *p, const struct call *c)

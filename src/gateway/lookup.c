@@ -41,6 +41,9 @@
 #define LOOK_BACK_MS ((int64_t)86400000)
 #define PAUSE_MIN_US (2 * SECOND_US)
 #define PAUSE_MAX_US (60 * SECOND_US)
+/* However much waits, the thread that carries the calls is left alone for this
+ * long after each request: 50 a second, and 50 rows in each. */
+#define REST_US      20000
 #define IDLE_MS      30000
 #define RESUME_MS    ((int64_t)3600000) /* older ones are for `spantop reconcile` to find */
 #define CONNECT_MS   10000
@@ -64,6 +67,7 @@ struct lookup {
     /* What earlier ones taught. */
     int64_t pause_us;       /* after trouble; 0: all is well */
     int64_t paused_until_us;
+    int64_t rest_until_us;  /* between two requests */
     bool is_page_doubtful;  /* the last page found nothing */
     int page_misses;        /* rows that were there and on no page */
     bool has_no_pages;
@@ -73,6 +77,13 @@ static void on_timer(void *arg);
 
 /* --- When ------------------------------------------------------------------------ */
 
+/* When a row that is due then may be asked for. */
+static int64_t allowed_us(const struct lookup *k, int64_t due_us)
+{
+    int64_t after_us = k->paused_until_us > k->rest_until_us ? k->paused_until_us : k->rest_until_us;
+    return due_us > after_us ? due_us : after_us;
+}
+
 static void plan(struct lookup *k)
 {
     int64_t due_us = lookup_list_next_us(&k->list);
@@ -80,7 +91,7 @@ static void plan(struct lookup *k)
         loop_timer_clear(k->loop, &k->timer);
         return;
     }
-    loop_timer_set(k->loop, &k->timer, due_us > k->paused_until_us ? due_us : k->paused_until_us);
+    loop_timer_set(k->loop, &k->timer, allowed_us(k, due_us));
 }
 
 /* The first time says nothing: a kept connection that the other side has closed
@@ -207,6 +218,7 @@ static void on_end(void *owner, enum transfer_end how, const char *text)
     struct lookup *k = owner;
     char status[32];
     k->transfer = NULL;
+    k->rest_until_us = loop_now_us(k->loop) + REST_US;
     if (k->answer.failed) { /* too large for anybody; told like a row that is not there */
         k->has_no_pages = k->has_no_pages || k->is_page;
         settle_rest(k, !k->is_page);
@@ -317,7 +329,7 @@ static void on_timer(void *arg)
 {
     struct lookup *k = arg;
     int64_t now_us = loop_now_us(k->loop);
-    struct lookup_item *i = now_us >= k->paused_until_us ? lookup_list_due(&k->list, now_us) : NULL;
+    struct lookup_item *i = now_us >= allowed_us(k, 0) ? lookup_list_due(&k->list, now_us) : NULL;
     if (i && !k->transfer) {
         k->key = i->key;
         bool may_page = !k->has_no_pages && !k->is_page_doubtful;
@@ -337,7 +349,7 @@ void lookup_call(struct lookup *k, int64_t call_id, const char *log_id, const st
     if (key == LOOKUP_KEY_NONE)
         return;
     const struct lookup_item *i = lookup_list_add(&k->list, call_id, log_id, key, loop_now_us(k->loop));
-    if (!k->transfer && (!timer_is_set(&k->timer) || k->timer.due_us > i->due_us))
+    if (!k->transfer && (!timer_is_set(&k->timer) || k->timer.due_us > allowed_us(k, i->due_us)))
         plan(k);
 }
 

@@ -112,6 +112,11 @@ def call(gateway, count=1, key=KEY):
         assert answer.status == 200
 
 
+def dashboard(stage, gateway):
+    return stage.screen([PROGRAM, "--log", str(gateway.log.path), "--listen", gateway.address, "--upstream", gateway.upstream],
+                        columns=120, rows=40, env={"LC_ALL": "C.UTF-8"})
+
+
 def files_of(gateway):
     return b"".join(p.read_bytes() for p in gateway.log.path.parent.glob("log.db*"))
 
@@ -170,7 +175,12 @@ def test_both_costs_are_kept_when_they_differ(stage, respan):
     assert row["cost_microusd"] == 750_000 and row["cost_differs"] == 1 and 0 < row["cost_catalog_microusd"] < 750_000
     shown = json.loads(stage.run("show", row["id"], "--json", "--log", gateway.log.path).stdout)
     assert shown["cost_catalog_microusd"] == row["cost_catalog_microusd"] and shown["cost_differs"] is True
+    assert "from Respan, the catalog says" in stage.run("show", row["id"], "--log", gateway.log.path).stdout.replace("(", "").replace(")", "")
     check_sums(gateway.log)
+    screen = dashboard(stage, gateway)
+    screen.wait_text(r"bedrock +200")
+    screen.keys("Enter")
+    screen.wait_text(r"0\.75\S* +by respan\s+differs +\S+ +by catalog")
 
 
 def test_a_row_without_a_cost_leaves_the_catalogs(stage, respan):
@@ -355,8 +365,7 @@ def test_the_dashboard_stands_still_until_a_provider_is_known(stage, sim):
     gateway = stage.gateway(sim)
     call(gateway, 3)
     gateway.log.wait_calls(3, LANDED)
-    screen = stage.screen([PROGRAM, "--log", str(gateway.log.path), "--listen", gateway.address, "--upstream", sim.base_url],
-                          columns=120, rows=36, env={"LC_ALL": "C.UTF-8"})
+    screen = dashboard(stage, gateway)
     screen.wait_text(r"anthropic +100%")
     before = row_of(screen, "Calls")
     sim.config(log_latency_ms=3_600_000)

@@ -411,4 +411,9 @@ void picker_draw(struct canvas *c, const struct picker *p, const struct route_se
         draw_item(c, row + 3 + head + (int)(i - from), col + 3, inner, p, i, &now);
     draw_price(c, row + rows - 3, col + 3, inner, p);
     draw_keys(c, row + rows - 2, col + 3, inner);
+    if (p->count > (size_t)list) {
+        char text[48];
+        snprintf(text, sizeof(text), "%zu of %zu", p->cursor + 1, p->count);
+        canvas_put_right(c, row + rows - 2, col + 3 + inner - 16, 16, INK_DIM, text);
+    }
 }

@@ -570,6 +570,76 @@ static void test_leaving(void **state)
     assert_true(app.wants_leave);
 }
 
+/* Whoever leans on the keyboard: any keys, at any size, and every row stays whole. */
+static void test_any_keys_in_any_order(void **state)
+{
+    (void)state;
+    static const int keys[] = {'1',
+                               '2',
+                               '3',
+                               '4',
+                               '5',
+                               'm',
+                               'p',
+                               'u',
+                               'r',
+                               '/',
+                               '!',
+                               's',
+                               'F',
+                               'e',
+                               'E',
+                               'y',
+                               '?',
+                               'j',
+                               'k',
+                               'g',
+                               'G',
+                               't',
+                               'd',
+                               '[',
+                               ']',
+                               ' ',
+                               'o',
+                               '>',
+                               '"',
+                               0x8a2d,
+                               KEY_CODE_ENTER,
+                               KEY_CODE_ENTER,
+                               KEY_CODE_ESC,
+                               KEY_CODE_TAB,
+                               KEY_CODE_BACK_TAB,
+                               KEY_CODE_UP,
+                               KEY_CODE_DOWN,
+                               KEY_CODE_LEFT,
+                               KEY_CODE_RIGHT,
+                               KEY_CODE_PAGE_UP,
+                               KEY_CODE_PAGE_DOWN,
+                               KEY_CODE_HOME,
+                               KEY_CODE_END,
+                               KEY_CODE_BACKSPACE,
+                               KEY_CODE_DELETE,
+                               KEY_CTRL('L'),
+                               KEY_CTRL('U'),
+                               KEY_CTRL('W')};
+    uint32_t seed = 20261122;
+    start(700);
+    for (int i = 0; i < 6000; i++) {
+        seed = seed * 1664525 + 1013904223;
+        app_key(&app, keys[(seed >> 12) % (sizeof(keys) / sizeof(keys[0]))]);
+        if (i % 7 == 0)
+            app_tick(&app);
+        if (i % 3 == 0)
+            draw((int)(seed >> 9) % 50 + 1, (int)(seed >> 17) % 180 + 1);
+        int row = (int)(seed >> 5) % screen.rows, sum = 0;
+        for (int col = 0; col < screen.cols; col++)
+            sum += canvas_at(&screen, row, col)->width;
+        if (sum != screen.cols)
+            fail_msg("after %d keys row %d is %d columns wide, not %d", i + 1, row, sum, screen.cols);
+    }
+    assert_false(app.wants_leave);
+}
+
 static void test_hostile_text_keeps_the_rows_in_place(void **state)
 {
     (void)state;
@@ -625,6 +695,7 @@ int main(void)
         WITH_LOG(test_a_switch_the_gateway_did_not_take_is_said),
         WITH_LOG(test_a_stopped_gateway_is_told_and_restarted),
         WITH_LOG(test_leaving),
+        WITH_LOG(test_any_keys_in_any_order),
         WITH_LOG(test_hostile_text_keeps_the_rows_in_place),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

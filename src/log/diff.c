@@ -33,7 +33,7 @@ struct items {
 static struct item *add_item(struct items *t)
 {
     if (t->count == t->cap) {
-        t->cap = t->cap ? t->cap * 2 : 64;
+        t->cap *= 2;
         t->v = xrealloc(t->v, t->cap * sizeof *t->v);
     }
     t->v[t->count] = (struct item){0};
@@ -128,6 +128,8 @@ static const struct cut_array *array_of(struct bytes body, const struct cut *cut
 static bool read_items(struct bytes body, struct items *t)
 {
     struct cut cut;
+    t->cap = 64; /* never NULL: the parts of an empty list begin somewhere, too */
+    t->v = xcalloc(t->cap, sizeof *t->v);
     cut_init(&cut);
     cut_fresh(body, &cut);
     struct image *im = image_new(body, &cut, NULL);

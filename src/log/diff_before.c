@@ -3,9 +3,11 @@
 #include "log/diff.h"
 #include "log/sql.h"
 
-/* Walks the session's calls backwards by index; bodies that are gone are passed over. */
+/* Among the session's last rows before it: a session of ten thousand calls of other
+ * agents must not be read whole. */
 static const char SQL_BEFORE[] =
-    "SELECT b.id FROM call c, call b WHERE c.id = ?1 AND b.session_id = c.session_id AND b.id < c.id"
+    "SELECT b.id FROM call c, call b WHERE c.id = ?1 AND b.id IN (SELECT id FROM call WHERE session_id ="
+    "  (SELECT session_id FROM call WHERE id = ?1) AND id < ?1 ORDER BY id DESC LIMIT 2000)"
     " AND b.agent_id IS c.agent_id AND b.request_body IS NOT NULL"
     " AND (b.purpose = c.purpose OR (c.purpose = 'fork' AND b.purpose IN ('main', 'subagent')))"
     " ORDER BY b.id DESC LIMIT 1";

@@ -160,11 +160,12 @@ static void test_elements_that_differ_are_named(void **state)
         {"{\"model\":\"n\",\"messages\":[" USER(TEXT("a")) "," BOT("b") "," USER(MARKED("c")) "],\"system\":[" TEXT("s") "," TEXT("t")
          "],\"tools\":[" TOOLS "],\"stream\":true}", "~model +stream"},
         {"no json", "~body"},
-        {"{}", "-model -tool Bash -tool Read -tool Edit -system[0] -system[1] -message[0] (user) -message[1] (assistant) -message[2] (user)"},
+        {"{\"model\":\"m\"}", "-tool Bash -tool Read -tool Edit -system[0] -system[1] -message[0] (user) -message[1] (assistant) -message[2] (user)"},
     };
     for (size_t i = 0; i < sizeof table / sizeof *table; i++)
         check_elements(before, table[i].after, table[i].want);
     check_elements("{}", "{}", "");
+    check_elements("{\"model\":\"m\"}", "{\"model\":\"m\"}", "");
 }
 
 static void test_a_marker_that_moved_is_told_apart(void **state)

@@ -1,6 +1,7 @@
 """The look-up of Respan's own log row: what it fills in, and that it is never in the way."""
 import base64
 import json
+import random
 import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -372,3 +373,57 @@ def test_the_dashboard_stands_still_until_a_provider_is_known(stage, sim):
     call(gateway, 2)
     screen.wait_text(r" 5 calls")
     assert "unknown" not in screen.text() and row_of(screen, "Calls") == before
+
+
+# ---- The truth ----------------------------------------------------------------------
+
+
+def make_a_day(gateway, sim, random, count):
+    """Calls of every kind: models, caches, long answers, errors, cuts, clients that leave."""
+    prompt = "The house rules stand here. " * 400
+    params = base64.b64encode(json.dumps({"cache_enabled": True}).encode()).decode()
+    for number in range(count):
+        kind = random.choice(["plain", "plain", "stream", "cached", "respan", "error", "cut", "leave"])
+        ttl = random.choice([{}, {"ttl": "1h"}])
+        body = {"model": random.choice(["claude-opus-5-5", "claude-sonnet-5", "claude-haiku-4-5"]), "max_tokens": 500,
+                "stream": kind != "plain", "messages": [{"role": "user", "content": f"[[sim words {random.randint(5, 60)}]] {number}"}]}
+        if kind in ("cached", "cut"):
+            body["system"] = [{"type": "text", "text": prompt + random.choice("abc"), "cache_control": {"type": "ephemeral", **ttl}}]
+        if kind == "respan":
+            body["messages"][0]["content"] = "the same question"
+        if kind == "leave":
+            sim.faults({"stage": "between_events", "fault": "stall"})
+        if kind == "error":
+            sim.faults({"status": random.choice([429, 500, 529]), "shape": "anthropic"})
+        if kind == "cut":
+            sim.faults({"stage": random.choice(["first_event", "between_events", "before_end"]), "fault": "reset"})
+        headers = [("x-api-key", KEY), ("X-Claude-Code-Session-Id", f"s-{number % 4}")]
+        headers += [("X-Data-Respan-Params", params)] if kind == "respan" else []
+        with gateway.connect() as client:
+            client.send_request("POST", "/api/anthropic/v1/messages", headers, json.dumps(body).encode())
+            client.read_head() if kind == "leave" else client.read_response("POST")
+
+
+@pytest.mark.limit(120)
+def test_a_day_of_calls_costs_what_respan_counted(stage, sim):
+    sim.config(log_latency_ms=300)
+    gateway = stage.gateway(sim)
+    make_a_day(gateway, sim, random.Random(7), 120)
+    gateway.log.wait_calls(120)
+    gateway.log.wait_calls(100, LANDED)
+    wait_for(lambda: not gateway.log.calls("respan_log_id IS NOT NULL AND cost_source IS NOT 'respan'"))
+    ledger = {row["log_id"]: row for row in sim.ledger()["rows"] if row["log_id"]}
+    rows = {row["respan_log_id"]: row for row in gateway.log.calls("respan_log_id IS NOT NULL")}
+    assert {i: r["cost_microusd"] for i, r in rows.items()} == {i: ledger[i]["cost_microusd"] for i in rows}
+    # What Respan counted and we did not hear of: answers that never reached the gateway cost nothing.
+    assert [row for i, row in ledger.items() if i not in rows and row["cost_microusd"]] == []
+    spent = sum(row["cost_microusd"] for row in ledger.values())
+    assert gateway.log.query("SELECT sum(cost_microusd) AS n FROM day_sum") == [{"n": spent}]
+    assert {row["state"] for row in rows.values()} >= {"done", "error", "aborted"}
+    assert {row["respan_cache"] for row in rows.values()} == {"hit", "miss"}
+    check_sums(gateway.log)
+    found = json.loads(stage.run("reconcile", "--json", "--log", gateway.log.path, "--upstream", sim.base_url,
+                                 env={"RESPAN_API_KEY": KEY}).stdout)
+    assert found["here"]["cost_microusd"] == found["respan"]["cost_microusd"] == spent
+    # Tokens differ only where the answer broke off before its last figures came.
+    assert all(c["state"] in ("error", "aborted") for c in found["differing"])

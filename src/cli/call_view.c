@@ -246,6 +246,19 @@ static void print_figures(const struct call *c)
     buf_done(&b);
 }
 
+static void print_break(const struct call *c)
+{
+    char cost[TEXT_SHORT_MAX];
+    struct buf b;
+    if (!c->cache_break)
+        return;
+    buf_init(&b);
+    text_usd(cost, c->cache_break_microusd);
+    buf_printf(&b, c->cache_break_microusd >= 0 ? "%s, cost %s" : "%s", c->cache_break, cost);
+    line("cache break", b.data);
+    buf_done(&b);
+}
+
 void call_print_overview(const struct call *c)
 {
     struct buf b;
@@ -265,7 +278,7 @@ void call_print_overview(const struct call *c)
     print_names(c);
     print_times(c);
     print_figures(c);
-    line("cache break", c->cache_break);
+    print_break(c);
     line("changed", c->changes);
     line("request id", c->request_id);
     line("Respan log", c->respan_log_id);

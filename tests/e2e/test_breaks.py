@@ -332,5 +332,6 @@ def test_show_diff_names_the_element_and_its_lines(stage, gateway):
     number = main.turn()["id"]
     told = stage.run("show", number, "--diff", "--log", gateway.log.path)
     assert told.returncode == 0, told.stderr
+    assert "cache break" in stage.run("show", number, "--log", gateway.log.path).stdout
     assert "tool Bash" in told.stdout and "And more." in told.stdout
     assert "tool Edit" not in told.stdout

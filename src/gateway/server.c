@@ -7,6 +7,10 @@
  *   peer's going (edge-triggered, set once for the life of the connection).
  *   A half-close counts as going, as in nginx: a client that will not read an
  *   answer looks the same.
+ * - microhttpd (0.9.75) takes a read that did not fill its buffer for the last one
+ *   and waits for the next edge.  When the end came together with those bytes there
+ *   is none, and the connection would stay for ever.  So a peer that is gone in the
+ *   middle of its request is hung up by us, once microhttpd has had its turn.
  * - A content reader with nothing to give must suspend: returning 0 alone spins.
  * - The request's exact target is only in the URI-log callback; microhttpd decodes
  *   the rest.  That callback is also the first we hear of a request, so the
@@ -45,6 +49,7 @@
 struct connection {
     struct server *server;
     struct watch watch;
+    struct task hang_up;
     struct client *current;
     bool is_gone;
     bool is_from_here;
@@ -140,6 +145,16 @@ static void on_peer_gone(void *arg, unsigned events)
     conn->is_gone = true;
     if (conn->current && conn->current->is_requested)
         client_left(conn->current);
+    else
+        loop_defer(conn->server->loop, &conn->hang_up);
+}
+
+/* The peer left in the middle of a request (see microhttpd's edges above). */
+static void hang_up_now(void *arg)
+{
+    struct connection *conn = arg;
+    if (!conn->current || !conn->current->is_requested)
+        (void)shutdown(conn->watch.fd, SHUT_RDWR);
 }
 
 /* --- Connections ----------------------------------------------------------------- */
@@ -175,8 +190,10 @@ static void on_connection(void *cls, struct MHD_Connection *mhd, void **context,
     struct server *s = cls;
     if (code == MHD_CONNECTION_NOTIFY_CLOSED) {
         struct connection *conn = *context;
-        if (conn)
+        if (conn) {
+            loop_undefer(s->loop, &conn->hang_up);
             loop_unwatch(s->loop, &conn->watch);
+        }
         free(conn);
         *context = NULL;
         return;
@@ -185,7 +202,8 @@ static void on_connection(void *cls, struct MHD_Connection *mhd, void **context,
     struct connection *conn = xcalloc(1, sizeof *conn);
     struct err e;
     int one = 1;
-    *conn = (struct connection){.server = s, .watch = {.fn = on_peer_gone, .arg = conn}};
+    *conn = (struct connection){.server = s, .watch = {.fn = on_peer_gone, .arg = conn},
+                               .hang_up = {.fn = hang_up_now, .arg = conn}};
     (void)setsockopt(info->connect_fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
     if (loop_watch(s->loop, &conn->watch, info->connect_fd, LOOP_GONE, &e) != 0)
         diag_line("%s: this client's leaving will be noticed late", e.text);

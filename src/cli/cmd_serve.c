@@ -54,6 +54,7 @@ static int serve(struct cli *c, struct err *e)
         .ca_file = s->ca_file,
         .catalog = catalog,
         .keep_bodies = s->keep_bodies,
+        .redact = (const char *const *)s->redact,
         .queue_max_bytes = (size_t)s->queue_max_bytes,
         .body_max_bytes = (size_t)s->body_max_bytes,
         .max_log_bytes = s->max_log_bytes,
@@ -74,7 +75,7 @@ const struct command command_serve = {
     .summary = "run the gateway alone, in the foreground",
     .synopsis = "[--listen ADDR:PORT] [--upstream URL] [--log FILE]\n"
                 "[--key-file FILE] [--ca-file FILE]\n"
-                "[--no-bodies] [--max-log-bytes SIZE] [--keep TIME]",
+                "[--no-bodies] [--redact PATTERN] [--max-log-bytes SIZE] [--keep TIME]",
     .text = "Prints one line when it listens. SIGTERM lets calls in flight finish, SIGINT\n"
             "does not. The Respan key that the local token of spantop env stands for comes\n"
             "from RESPAN_API_KEY, then --key-file. A key a client sends is passed on.",

@@ -32,7 +32,7 @@ static const char *const views[] = {"request", "sent", "response", "headers", "d
 /* A body of no bytes is whole, though nothing of it was stored. */
 static bool is_empty(const struct call *c, enum body_kind kind)
 {
-    return c->body_state == BODY_KEPT && c->state != CALL_OPEN &&
+    return (c->body_state == BODY_KEPT || c->body_state == BODY_REDACTED) && c->state != CALL_OPEN &&
            (kind == BODY_RESPONSE ? c->bytes_out : c->bytes_in) == 0;
 }
 

@@ -29,6 +29,7 @@ const struct option_spec common_options[] = {
     {"help", NULL, "help for the command"},
     {"version", NULL, "the version"},
     {"no-bodies", NULL, "gateway: log no bodies"},
+    {"redact", "PATTERN", "gateway: log bodies without what matches; may be repeated"},
     {"max-log-bytes", "SIZE", "gateway: bound of the log, like 2G (none)"},
     {"keep", "TIME", "gateway: how long calls are kept, like 90d (for ever)"},
     {"max-body-bytes", "SIZE", "gateway: largest request, above it 413 (64M)"},
@@ -164,6 +165,36 @@ static struct found find(const struct sources *from, const char *name)
     return f;
 }
 
+static void add_pattern(struct settings *s, size_t *count, const char *text, size_t len)
+{
+    s->redact = xrealloc(s->redact, (*count + 2) * sizeof *s->redact);
+    s->redact[(*count)++] = xstrndup(text, len);
+    s->redact[*count] = NULL;
+}
+
+/* The one option that may stand several times: all of the first source that has
+ * any.  In the environment a line is a pattern. */
+static void load_redact(struct settings *s, const struct sources *from)
+{
+    char variable[64];
+    size_t count = 0;
+    for (size_t i = 0; i < from->args->option_count; i++)
+        if (strcmp(from->args->options[i].spec->name, "redact") == 0)
+            add_pattern(s, &count, from->args->options[i].value, strlen(from->args->options[i].value));
+    s->redact_is_given = count > 0;
+    const char *line = count ? NULL : environment_get("redact", variable, sizeof variable);
+    bool is_in_environment = line != NULL;
+    while (line && *line) {
+        size_t len = strcspn(line, "\n");
+        if (len > 0)
+            add_pattern(s, &count, line, len);
+        line += len + (line[len] == '\n');
+    }
+    for (size_t i = 0; !is_in_environment && i < from->config.count; i++)
+        if (strcmp(from->config.entries[i].name, "redact") == 0 && !s->redact_is_given)
+            add_pattern(s, &count, from->config.entries[i].value, strlen(from->config.entries[i].value));
+}
+
 static int find_flag(const struct sources *from, const char *name, bool *on, struct err *e)
 {
     *on = args_has(from->args, name);
@@ -274,6 +305,7 @@ static int load_gateway(struct settings *s, const struct sources *from, struct e
         find_duration(from, "connect-timeout", 1000, &s->connect_timeout_ms, e) != 0)
         return -1;
     s->keep_bodies = !no_bodies;
+    load_redact(s, from);
     s->keep_days = (int)((keep_ms + day_ms - 1) / day_ms); /* a part of a day keeps the whole day */
     return 0;
 }
@@ -331,6 +363,9 @@ void settings_done(struct settings *s)
     free(s->key_file);
     free(s->ca_file);
     free(s->config_path);
+    for (size_t i = 0; s->redact && s->redact[i]; i++)
+        free(s->redact[i]);
+    free(s->redact);
     *s = (struct settings){0};
 }
 

@@ -33,6 +33,8 @@ struct settings {
     bool color;
     bool unicode;
     bool keep_bodies;
+    char **redact;           /* patterns, NULL-terminated; NULL: none */
+    bool redact_is_given;    /* on the command line itself */
     int64_t max_log_bytes;   /* 0: no bound */
     int keep_days;           /* 0: for ever */
     int64_t body_max_bytes;  /* 0: default, as the three below */

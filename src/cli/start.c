@@ -33,7 +33,7 @@
 #define ROUTES_LIMIT_MS 1000
 #define STEP_MS         10
 #define DIAG_FILE_MAX   ((off_t)1 << 20) /* diagnostics of the last runs; older ones go */
-#define ARGS_MAX        48
+#define ARGS_MAX        96 /* all options, and 16 patterns */
 
 extern char **environ;
 
@@ -92,6 +92,9 @@ static void lay_out_args(struct launch *l, const struct start_options *o)
     add_number(l, "keep", s->keep_days, "d");
     add_number(l, "idle-timeout", s->upstream_idle_ms, "ms");
     add_number(l, "connect-timeout", s->connect_timeout_ms, "ms");
+    /* Those of the environment and the config file it reads itself: ps need not show them. */
+    for (size_t i = 0; s->redact_is_given && s->redact[i]; i++)
+        add_arg(l, "redact", s->redact[i]);
     if (!s->keep_bodies)
         l->argv[l->argc++] = xstrdup("--no-bodies");
 }

@@ -146,6 +146,7 @@ static int open_log(struct gateway *g, struct err *e)
         .path = o->log_path,
         .queue_max_bytes = o->queue_max_bytes,
         .keep_bodies = o->keep_bodies,
+        .redact = o->redact,
         .max_log_bytes = o->max_log_bytes,
         .keep_days = o->keep_days,
         .catalog = o->catalog,

@@ -21,6 +21,7 @@ struct gateway_options {
     const char *ca_file;         /* NULL: the system's */
     const struct catalog *catalog;
     bool keep_bodies;
+    const char *const *redact;   /* patterns taken out of logged bodies, NULL-terminated; NULL: none */
     size_t queue_max_bytes;      /* 0: default */
     size_t body_max_bytes;       /* 0: 64 MiB */
     int64_t max_log_bytes;

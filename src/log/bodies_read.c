@@ -291,7 +291,7 @@ static int why_none(sqlite3_stmt *st, int64_t call_id, enum body_kind kind, stru
     if (state && strcmp(state, "off") == 0)
         err_set(e, "call %" PRId64 " has no %s: the gateway ran with --no-bodies", call_id, names[kind]);
     else if (state && strcmp(state, "dropped") == 0)
-        err_set(e, "call %" PRId64 " has no %s: it came faster than the disk could take it", call_id, names[kind]);
+        err_set(e, "call %" PRId64 " has no %s: it came faster than the disk (or --redact) could take it", call_id, names[kind]);
     else if (state && strcmp(state, "expired") == 0)
         err_set(e, "call %" PRId64 " has no %s any more: it expired to keep the log within its bound", call_id,
                 names[kind]);

@@ -45,6 +45,6 @@ const char *cost_source_name(enum cost_source s)
 
 const char *body_state_name(enum body_state s)
 {
-    static const char *const names[] = {"kept", "dropped", "expired", "off"};
+    static const char *const names[] = {"kept", "dropped", "expired", "off", "redacted"};
     return names[s];
 }

@@ -16,7 +16,9 @@
 
 enum call_state { CALL_OPEN, CALL_DONE, CALL_ERROR, CALL_ABORTED, CALL_LOST };
 enum cost_source { COST_NONE, COST_RESPAN, COST_CATALOG };
-enum body_state { BODY_KEPT, BODY_DROPPED, BODY_EXPIRED, BODY_OFF };
+/* Redacted: kept without what --redact took out.  Dropped: it came too fast, or
+ * could not be searched in time. */
+enum body_state { BODY_KEPT, BODY_DROPPED, BODY_EXPIRED, BODY_OFF, BODY_REDACTED };
 
 struct call {
     int64_t id;

@@ -11,7 +11,7 @@
 
 #define STATES "open done error aborted lost"
 #define PURPOSES "main subagent fork title count_tokens side other"
-#define BODY_STATES "kept dropped expired off"
+#define BODY_STATES "kept redacted dropped expired off"
 
 #define TEXT_COLUMN(column) {#column, FIELD_TEXT, {"c." #column}, NULL}
 #define COUNT_COLUMN(column) {#column, FIELD_COUNT, {"c." #column}, NULL}

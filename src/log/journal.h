@@ -26,6 +26,7 @@ struct journal_options {
     const char *path;
     size_t queue_max_bytes;          /* 0: default */
     bool keep_bodies;
+    const char *const *redact;       /* patterns, NULL-terminated (see redact.h); NULL: none */
     int64_t max_log_bytes;           /* 0: no bound */
     int keep_days;                   /* 0: for ever */
     const struct catalog *catalog;   /* borrowed for the journal's life; may be NULL */

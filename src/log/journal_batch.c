@@ -13,6 +13,7 @@
 #include "log/journal_refusals.h"
 #include "log/journal_rows.h"
 #include "log/journal_sums.h"
+#include "log/redact.h"
 #include "log/retention.h"
 #include "log/sql.h"
 
@@ -31,6 +32,7 @@ struct batch {
     struct queue *queue;
     const struct catalog *catalog;
     bool keep_bodies;
+    struct redact *redact; /* NULL: nothing is taken out */
     struct bodies *bodies;
     struct rows *rows;
     struct sums *sums;
@@ -76,6 +78,9 @@ struct batch *batch_open(sqlite3 *sq, const struct journal_options *o, struct qu
     b->catalog = o->catalog;
     b->keep_bodies = o->keep_bodies;
     b->last_title = &b->titles;
+    b->redact = o->redact && o->redact[0] ? redact_new(o->redact, e) : NULL;
+    if (o->redact && o->redact[0] && !b->redact)
+        goto fail;
     b->sums = sums_open(sq, o->catalog, e);
     b->rows = b->sums ? rows_open(sq, e) : NULL;
     b->amends = b->rows ? amends_open(sq, b->rows, b->sums, e) : NULL;
@@ -114,6 +119,7 @@ void batch_free(struct batch *b)
     refusals_free(b->refusals);
     rows_free(b->rows);
     sums_free(b->sums);
+    redact_free(b->redact);
     sqlite3_finalize(b->end_progress);
     sqlite3_finalize(b->add_meta);
     drop_titles(b);
@@ -188,13 +194,46 @@ static bool must_read_whole(const struct batch *b, const struct queue_op *op)
     return !op->body || !b->keep_bodies || !op->call.session_id;
 }
 
-static void read_whole(struct queue_op *op)
+static void read_whole(struct queue_op *op, const struct blob *body)
 {
     struct request_facts f;
     const struct call *c = &op->call;
-    struct bytes body = op->body ? blob_bytes(op->body) : (struct bytes){"", 0};
-    request_read_facts(c->path ? c->path : "", c->agent_id, c->session_id, body.data, body.len, &f);
+    struct bytes text = body ? blob_bytes(body) : (struct bytes){"", 0};
+    request_read_facts(c->path ? c->path : "", c->agent_id, c->session_id, text.data, text.len, &f);
     call_take_facts(&op->call, &f, op->sent);
+}
+
+/* From here on nobody sees what --redact takes out: not the body store, not what
+ * is read from a body for the row (the title, the folder). */
+static enum redacted redact_one(struct batch *b, struct blob **body)
+{
+    struct blob *clean;
+    enum redacted verdict = *body ? redact_body(b->redact, *body, &clean) : REDACT_CLEAN;
+    if (verdict == REDACT_CLEAN)
+        return verdict;
+    blob_unref(*body);
+    *body = clean; /* NULL when it could not be searched */
+    if (verdict == REDACT_FAILED)
+        queue_count_dropped(b->queue, 0, 1);
+    return verdict;
+}
+
+static bool redact(struct batch *b, struct queue_op *op)
+{
+    if (!b->redact)
+        return false;
+    /* Whose call it is and what model it asks for is told in any case. */
+    struct blob *original = op->kind == QUEUE_BEGIN && op->body ? blob_ref(op->body) : NULL;
+    enum redacted body = redact_one(b, &op->body);
+    enum redacted sent = redact_one(b, &op->sent);
+    if (body == REDACT_FAILED && original) {
+        read_whole(op, original);
+        redact_text(b->redact, &op->call.work_dir);
+    }
+    blob_unref(original);
+    redact_text(b->redact, &op->call.error_message);
+    op->is_body_dropped |= body == REDACT_FAILED || sent == REDACT_FAILED;
+    return body == REDACT_CHANGED || sent == REDACT_CHANGED;
 }
 
 static void read_kept(struct batch *b, struct call *c, const struct queue_op *op)
@@ -205,18 +244,28 @@ static void read_kept(struct batch *b, struct call *c, const struct queue_op *op
     call_take_facts(c, &f, op->sent);
 }
 
+static enum body_state body_state_of(const struct batch *b, bool is_dropped, bool is_redacted)
+{
+    if (!b->keep_bodies)
+        return BODY_OFF;
+    return is_dropped ? BODY_DROPPED : is_redacted ? BODY_REDACTED : BODY_KEPT;
+}
+
 static void take_begin(struct batch *b, struct queue_op *op)
 {
-    bool is_read = must_read_whole(b, op);
-    if (is_read)
-        read_whole(op);
     if (op->body && op->call.bytes_in == CALL_UNKNOWN)
         op->call.bytes_in = (int64_t)op->body->len;
-    op->call.body_state = !b->keep_bodies ? BODY_OFF : op->is_body_dropped ? BODY_DROPPED : BODY_KEPT;
+    bool had_body = op->body != NULL;
+    bool is_redacted = redact(b, op);
+    bool is_read = must_read_whole(b, op);
+    if (is_read && (op->body || !had_body))
+        read_whole(op, op->body);
+    op->call.body_state = body_state_of(b, op->is_body_dropped, is_redacted);
     if (op->call.id >= b->next_call)
         b->next_call = op->call.id + 1;
     struct row *row = rows_begin(b->rows, &op->call);
     row->queue_bytes += op->bytes;
+    row->is_redacted = is_redacted;
     keep_body(b, row, BODY_REQUEST, op->body);
     if (!is_read)
         read_kept(b, &row->call, op);
@@ -238,21 +287,21 @@ static void take_title(struct batch *b, const struct call *c, const struct blob 
 
 static void take_end(struct batch *b, struct queue_op *op)
 {
+    bool is_redacted = redact(b, op);
     if (op->sent)
         call_read_sent(&op->call, op->sent);
     /* By the queue, or by the gateway: an answer beyond what it keeps. */
     bool is_body_dropped = op->is_body_dropped || op->call.body_state == BODY_DROPPED;
     struct row *row = rows_end(b->rows, &op->call);
     struct call *c = &row->call;
+    row->is_redacted |= is_redacted;
     row->queue_bytes += op->bytes;
     if (c->started_at < 0)
         c->started_at = c->finished_at;
     if (c->duration_ms < 0 && c->finished_at >= c->started_at)
         c->duration_ms = c->finished_at - c->started_at;
-    if (!b->keep_bodies)
-        c->body_state = BODY_OFF;
-    else if (is_body_dropped)
-        c->body_state = BODY_DROPPED;
+    if (c->body_state != BODY_DROPPED || !b->keep_bodies)
+        c->body_state = body_state_of(b, is_body_dropped, row->is_redacted);
     call_price(c, b->catalog);
     if (c->state == CALL_ERROR || c->state == CALL_ABORTED)
         b->failed[b->failed_at++ % FAILED_KEPT] = c->id;

@@ -26,6 +26,7 @@ struct row {
     size_t list_lens[ROW_BODIES];
     int64_t raw_bytes; /* what these lists stand for */
     bool is_retry;
+    bool is_redacted;   /* something was taken out of a body */
     bool is_dirty;
     bool is_ended;
     bool is_inserted;   /* committed at least once */

@@ -62,7 +62,7 @@ static void read_words(sqlite3_stmt *st, int at, struct call *c)
             c->cost_source = (enum cost_source)s;
     c->respan_cache = is_word(st, at + 3, "hit") ? 1 : is_word(st, at + 3, "miss") ? 0 : -1;
     c->body_state = BODY_DROPPED; /* a word that is not known promises no body */
-    for (int s = BODY_KEPT; s <= BODY_OFF; s++)
+    for (int s = BODY_KEPT; s <= BODY_REDACTED; s++)
         if (is_word(st, at + 4, body_state_name((enum body_state)s)))
             c->body_state = (enum body_state)s;
     c->has_sent_body = sqlite3_column_int(st, at + 5) != 0;

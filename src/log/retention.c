@@ -72,7 +72,7 @@ static int prepare(struct retention *r, struct err *e)
                                  e);
     r->expire = sql_prepare(sq,
                             "UPDATE call SET request_body = NULL, sent_body = NULL, response_body = NULL,"
-                            " body_state = CASE body_state WHEN 'kept' THEN 'expired' ELSE body_state END"
+                            " body_state = CASE WHEN body_state IN ('kept', 'redacted') THEN 'expired' ELSE body_state END"
                             " WHERE id >= ? AND id < ?",
                             e);
     r->oldest = sql_prepare(sq,

@@ -214,7 +214,8 @@ int64_t breaks_cost(const struct catalog *catalog, const struct call *c, int64_t
     if (!price || price->cache_read < 0 || (hour > 0 && price->cache_write_1h < 0) ||
         (five > 0 && price->cache_write_5m < 0))
         return -1;
-    int64_t cost = hour * (price->cache_write_1h - price->cache_read) + five * (price->cache_write_5m - price->cache_read);
+    int64_t cost =
+        hour * (price->cache_write_1h - price->cache_read) + five * (price->cache_write_5m - price->cache_read);
     return cost > 0 ? (cost + 500000) / 1000000 : 0;
 }
 
@@ -222,7 +223,8 @@ int64_t breaks_cost(const struct catalog *catalog, const struct call *c, int64_t
 
 static bool is_conversation(const struct call *c)
 {
-    return c->session_id && c->has_purpose && c->usage.cache_read >= 0 && c->respan_cache != 1 && /* Respan's own cache asks nobody */
+    return c->session_id && c->has_purpose && c->usage.cache_read >= 0 &&
+           c->respan_cache != 1 && /* Respan's own cache asks nobody */
            (c->purpose == PURPOSE_MAIN || c->purpose == PURPOSE_SUBAGENT || c->purpose == PURPOSE_FORK);
 }
 

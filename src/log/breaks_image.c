@@ -16,7 +16,7 @@ static const char key[] = "\"cache_control\"";
 
 static const char text_block[] = "{\"type\":\"text\",\"text\":";
 #define TEXT_BLOCK_LEN (sizeof text_block - 1)
-#define TEXT_SEED 0x10 /* added to a role's: a text, told by its string alone */
+#define TEXT_SEED      0x10 /* added to a role's: a text, told by its string alone */
 
 struct builder {
     struct bytes body;
@@ -58,7 +58,8 @@ static enum image_mark read_mark(const char *s, struct span v)
 static bool find_marker(const char *s, size_t from, size_t end, size_t at, struct span *all, struct span *value)
 {
     size_t before = at;
-    while (before > from && (s[before - 1] == ' ' || s[before - 1] == '\n' || s[before - 1] == '\t' || s[before - 1] == '\r'))
+    while (before > from &&
+           (s[before - 1] == ' ' || s[before - 1] == '\n' || s[before - 1] == '\t' || s[before - 1] == '\r'))
         before--;
     size_t colon = json_skip_space(s, end, at + KEY_LEN);
     if (before == from || colon >= end || s[colon] != ':' || (s[before - 1] != ',' && s[before - 1] != '{'))
@@ -292,7 +293,8 @@ static void read_plain(struct builder *b, struct image *im, struct bytes k, stru
 }
 
 /* One member whose key stands at `at`; where the next one's comma stands, or JSON_NONE. */
-static size_t read_member(struct builder *b, struct image *im, const struct cut *cut, const struct image *before, size_t at)
+static size_t read_member(struct builder *b, struct image *im, const struct cut *cut, const struct image *before,
+                          size_t at)
 {
     const char *s = b->body.data;
     size_t len = b->body.len;

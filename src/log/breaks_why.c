@@ -113,8 +113,8 @@ bool break_provider_change(const struct break_call *before, const struct break_c
 {
     const char *from = before->provider_served;
     const char *to = now->provider_served;
-    bool is_pin_alike = !before->provider_pinned == !now->provider_pinned &&
-                        !differ(before->provider_pinned, now->provider_pinned);
+    bool is_pin_alike =
+        !before->provider_pinned == !now->provider_pinned && !differ(before->provider_pinned, now->provider_pinned);
     if (!from || !to) {
         /* Who served one of them is not known: a pin that changed tells it, unless
          * it only asks for who served before. */
@@ -181,7 +181,7 @@ struct pair {
     const struct image *a; /* theirs */
     const struct image *b;
     size_t common;
-    int64_t mark;     /* before's last breakpoint, never -1 */
+    int64_t mark; /* before's last breakpoint, never -1 */
     int64_t lifetime_ms;
 };
 
@@ -318,7 +318,8 @@ static struct pair pair_of(const struct break_call *before, const struct break_c
 {
     struct pair p = {before, now, before->image, now->image, break_common(before->image, now->image), -1, 0};
     p.mark = image_last_mark(p.a);
-    p.lifetime_ms = p.mark >= 0 && image_mark_at(p.a, (size_t)p.mark) == IMAGE_MARK_1H ? BREAK_LIFETIME_1H_MS : BREAK_LIFETIME_5M_MS;
+    p.lifetime_ms = p.mark >= 0 && image_mark_at(p.a, (size_t)p.mark) == IMAGE_MARK_1H ? BREAK_LIFETIME_1H_MS
+                                                                                       : BREAK_LIFETIME_5M_MS;
     return p;
 }
 
@@ -345,7 +346,8 @@ static bool is_broken(int64_t could, int64_t did)
     return did * 100 < could * BREAK_PERCENT && could - did >= BREAK_TOKENS_MIN;
 }
 
-bool break_find(const struct break_call *const *before, size_t count, const struct break_call *now, struct break_reason *r)
+bool break_find(const struct break_call *const *before, size_t count, const struct break_call *now,
+                struct break_reason *r)
 {
     struct pair best = {0};
     struct pair straight = {0}; /* the best that is wholly continued */

@@ -22,13 +22,13 @@
 #include "anthropic/usage.h"
 #include "log/breaks_image.h"
 
-#define BREAK_TOKENS_MIN      2000
-#define BREAK_PERCENT         95
-#define BREAK_LOOK_BACK       20   /* blocks that the API looks at for each breakpoint, itself included */
-#define BREAK_CACHE_TOKENS    4096 /* the largest minimum of any model: above it every prompt can be kept */
-#define BREAK_TEXT_MAX        400
-#define BREAK_LIFETIME_5M_MS  ((int64_t)5 * 60 * 1000)
-#define BREAK_LIFETIME_1H_MS  ((int64_t)60 * 60 * 1000)
+#define BREAK_TOKENS_MIN     2000
+#define BREAK_PERCENT        95
+#define BREAK_LOOK_BACK      20   /* blocks that the API looks at for each breakpoint, itself included */
+#define BREAK_CACHE_TOKENS   4096 /* the largest minimum of any model: above it every prompt can be kept */
+#define BREAK_TEXT_MAX       400
+#define BREAK_LIFETIME_5M_MS ((int64_t)5 * 60 * 1000)
+#define BREAK_LIFETIME_1H_MS ((int64_t)60 * 60 * 1000)
 
 /* A call as far as its cache is concerned. */
 struct break_call {
@@ -53,13 +53,14 @@ bool break_is_continued(const struct break_call *before, const struct break_call
 bool break_provider_change(const struct break_call *before, const struct break_call *now, char *out, size_t size);
 
 struct break_reason {
-    char text[BREAK_TEXT_MAX];        /* KIND: element */
-    const struct break_call *before;  /* the call it was compared with */
-    int64_t tokens_lost;              /* could have been read, and were not */
-    bool is_upstream;                 /* nothing was found: who served it may still come to light */
+    char text[BREAK_TEXT_MAX];       /* KIND: element */
+    const struct break_call *before; /* the call it was compared with */
+    int64_t tokens_lost;             /* could have been read, and were not */
+    bool is_upstream;                /* nothing was found: who served it may still come to light */
 };
 /* before: calls that ended, in any order; those that were still running when now
  * began are passed over.  false: no break, or none that is proven. */
-bool break_find(const struct break_call *const *before, size_t count, const struct break_call *now, struct break_reason *r);
+bool break_find(const struct break_call *const *before, size_t count, const struct break_call *now,
+                struct break_reason *r);
 
 #endif

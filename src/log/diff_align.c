@@ -31,7 +31,7 @@ static int32_t start_of(const int32_t *rows, int32_t d, int32_t k)
 {
     if (d == 0)
         return 0;
-    int32_t down = entry(rows, d - 1, k + 1); /* b's element put in */
+    int32_t down = entry(rows, d - 1, k + 1);  /* b's element put in */
     int32_t right = entry(rows, d - 1, k - 1); /* a's taken out */
     if (k == -d || (k != d && right < down))
         return down;

@@ -22,7 +22,8 @@ int diff_find_before(struct db *db, int64_t call_id, int64_t *before_id, struct 
     if (rc == SQLITE_ROW)
         *before_id = sqlite3_column_int64(st, 0);
     else if (rc == SQLITE_DONE)
-        err_set(e, "call %" PRId64 " is the first of its agent in the log that has a body: nothing to compare it with", call_id);
+        err_set(e, "call %" PRId64 " is the first of its agent in the log that has a body: nothing to compare it with",
+                call_id);
     else
         err_set(e, "the log cannot be read: %s", sqlite3_errmsg(db_sqlite(db)));
     sqlite3_finalize(st);

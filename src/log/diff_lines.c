@@ -165,8 +165,8 @@ static void add_line(struct diff_lines *l, size_t *cap, char mark, struct bytes 
 }
 
 /* Equal lines i … to: only those near a change are told. */
-static void add_equal(struct diff_lines *l, size_t *cap, const struct text_lines *a, size_t from, size_t to, bool is_first,
-                      bool is_last)
+static void add_equal(struct diff_lines *l, size_t *cap, const struct text_lines *a, size_t from, size_t to,
+                      bool is_first, bool is_last)
 {
     size_t after = is_first ? 0 : DIFF_CONTEXT;
     size_t before = is_last ? 0 : DIFF_CONTEXT;

@@ -94,16 +94,19 @@ static void assert_alike(const struct image *a, const struct image *b, const cha
 static void test_what_does_not_reach_the_cache_is_not_seen(void **state)
 {
     (void)state;
-    static const char plain[] = "{\"model\":\"a\",\"messages\":[{\"role\":\"user\",\"content\":[{\"type\":\"text\",\"text\":\"x\"}]},"
-                                "{\"role\":\"user\",\"content\":[{\"type\":\"tool_result\",\"content\":\"y\"}]}],"
-                                "\"system\":[{\"type\":\"text\",\"text\":\"s\"}]}";
+    static const char plain[] =
+        "{\"model\":\"a\",\"messages\":[{\"role\":\"user\",\"content\":[{\"type\":\"text\",\"text\":\"x\"}]},"
+        "{\"role\":\"user\",\"content\":[{\"type\":\"tool_result\",\"content\":\"y\"}]}],"
+        "\"system\":[{\"type\":\"text\",\"text\":\"s\"}]}";
     static const char *const alike[] = {
         /* another model, a string for its one block, markers in front, behind and alone, white space around */
         "{\"model\":\"b\",\"messages\":[{\"role\":\"user\",\"content\":\"x\"},"
-        "{\"role\":\"user\",\"content\":[{\"type\":\"tool_result\",\"content\":\"y\"}]}],\"system\":\"s\",\"stream\":true,\"max_tokens\":5}",
+        "{\"role\":\"user\",\"content\":[{\"type\":\"tool_result\",\"content\":\"y\"}]}],\"system\":\"s\",\"stream\":"
+        "true,\"max_tokens\":5}",
         "{\"system\":[ {\"type\":\"text\",\"text\":\"s\"" CONTROL "} ],\"messages\":[{\"content\":"
         "[{\"cache_control\":{\"type\":\"ephemeral\"},\"type\":\"text\",\"text\":\"x\"}],\"role\":\"user\"},"
-        "{\"role\":\"user\",\"content\":[ {\"type\":\"tool_result\", \"cache_control\" : {\"ttl\":\"1h\"},\"content\":\"y\"}]}]}",
+        "{\"role\":\"user\",\"content\":[ {\"type\":\"tool_result\", \"cache_control\" : "
+        "{\"ttl\":\"1h\"},\"content\":\"y\"}]}]}",
     };
     struct image *a = image_from(plain);
     for (size_t i = 0; i < sizeof alike / sizeof *alike; i++) {
@@ -118,8 +121,10 @@ static void test_what_does_not_reach_the_cache_is_not_seen(void **state)
 static void test_a_marker_in_a_text_is_text(void **state)
 {
     (void)state;
-    struct image *a = image_from("{\"messages\":[{\"role\":\"user\",\"content\":[{\"type\":\"text\",\"text\":\"\\\"cache_control\\\":{}\"}]}]}");
-    struct image *b = image_from("{\"messages\":[{\"role\":\"user\",\"content\":[{\"type\":\"text\",\"text\":\"\"}]}]}");
+    struct image *a = image_from(
+        "{\"messages\":[{\"role\":\"user\",\"content\":[{\"type\":\"text\",\"text\":\"\\\"cache_control\\\":{}\"}]}]}");
+    struct image *b =
+        image_from("{\"messages\":[{\"role\":\"user\",\"content\":[{\"type\":\"text\",\"text\":\"\"}]}]}");
     assert_int_equal(break_common(a, b), 0);
     assert_int_equal(image_last_mark(a), -1);
     image_unref(a);
@@ -149,7 +154,8 @@ static void test_the_order_is_that_of_the_cache(void **state)
 static void test_a_mark_of_the_whole_request_stands_at_its_end(void **state)
 {
     (void)state;
-    struct image *im = image_from("{\"cache_control\":{\"type\":\"ephemeral\",\"ttl\":\"1h\"},\"messages\":[{\"role\":\"user\",\"content\":\"a\"}]}");
+    struct image *im = image_from("{\"cache_control\":{\"type\":\"ephemeral\",\"ttl\":\"1h\"},\"messages\":[{\"role\":"
+                                  "\"user\",\"content\":\"a\"}]}");
     assert_int_equal(image_mark_at(im, 0), IMAGE_MARK_1H);
     image_unref(im);
 }
@@ -158,7 +164,13 @@ static void test_bodies_that_cannot_be_seen_through_have_no_image(void **state)
 {
     (void)state;
     static const char *const bodies[] = {
-        "", "null", "[1]", "{\"messages\":[1,]}", "{\"messages\":[1}", "{\"messages\":[{\"role\":\"user\",\"content\":[}]}]}", "{\"a\":1",
+        "",
+        "null",
+        "[1]",
+        "{\"messages\":[1,]}",
+        "{\"messages\":[1}",
+        "{\"messages\":[{\"role\":\"user\",\"content\":[}]}]}",
+        "{\"a\":1",
     };
     for (size_t i = 0; i < sizeof bodies / sizeof *bodies; i++)
         if (image_of(bytes_of(bodies[i])))
@@ -195,7 +207,8 @@ static void test_taken_over_is_the_same_as_read(void **state)
         struct cut cut;
         cut_init(&cut);
         if (old)
-            cut_again(bytes_of(body), bytes_of(before), &old_cut, cut_common_prefix(bytes_of(body), bytes_of(before)), &cut);
+            cut_again(bytes_of(body), bytes_of(before), &old_cut, cut_common_prefix(bytes_of(body), bytes_of(before)),
+                      &cut);
         else
             cut_fresh(bytes_of(body), &cut);
         struct image *now = image_new(bytes_of(body), &cut, old);
@@ -308,11 +321,16 @@ static void test_breakpoints_that_cannot_reach(void **state)
     (void)state;
     check_shape(&usual, &(struct shape){"Bash=1|Read=2", "s*|t*", "a+b|c|d|e|f", NULL},
                 "breakpoint: system[1], was message[2] (user)");
-    check_shape(&usual, &(struct shape){"Bash=1|Read=2", "s|t", "a+b|c|d|e|f", NULL}, "breakpoint: none, was message[2] (user)");
-    check_shape(&usual, &(struct shape){"Bash=1|Read=2", "s*|t*", "a+b|c|d+1+2+3+4+5+6+7+8+9+10+11+12+13+14+15+16+17+18|e*", NULL},
-                "upstream: nothing differs");
-    check_shape(&usual, &(struct shape){"Bash=1|Read=2", "s*|t*", "a+b|c|d+1+2+3+4+5+6+7+8+9+10+11+12+13+14+15+16+17+18+19|e*", NULL},
-                "breakpoint: message[3] (assistant), 20 blocks behind message[2] (user)");
+    check_shape(&usual, &(struct shape){"Bash=1|Read=2", "s|t", "a+b|c|d|e|f", NULL},
+                "breakpoint: none, was message[2] (user)");
+    check_shape(
+        &usual,
+        &(struct shape){"Bash=1|Read=2", "s*|t*", "a+b|c|d+1+2+3+4+5+6+7+8+9+10+11+12+13+14+15+16+17+18|e*", NULL},
+        "upstream: nothing differs");
+    check_shape(
+        &usual,
+        &(struct shape){"Bash=1|Read=2", "s*|t*", "a+b|c|d+1+2+3+4+5+6+7+8+9+10+11+12+13+14+15+16+17+18+19|e*", NULL},
+        "breakpoint: message[3] (assistant), 20 blocks behind message[2] (user)");
 }
 
 static void check_idle(const char *messages, int64_t minutes, const char *want)
@@ -358,7 +376,8 @@ static void test_a_lifetime_that_ran_out_under_a_long_answer(void **state)
 static void check_names(const char *const a[4], const char *const b[4], const char *want)
 {
     struct break_call before = call_of(1, &usual, 0, 40000, 10000);
-    struct break_call now = call_of(2, &(struct shape){"Bash=2|Read=2", "s*|t*", "a+b|c|d|e|f*", NULL}, 1, 10000, 41000);
+    struct break_call now =
+        call_of(2, &(struct shape){"Bash=2|Read=2", "s*|t*", "a+b|c|d|e|f*", NULL}, 1, 10000, 41000);
     struct break_call *calls[] = {&before, &now};
     for (int i = 0; i < 2; i++) {
         const char *const *names = i ? b : a;
@@ -404,7 +423,7 @@ static void test_small_losses_are_no_break(void **state)
         bool is_break;
     } table[] = {
         {50000, 50000, false}, {50000, 47500, false}, {50000, 47499, true}, {3000, 1001, false}, {3000, 1000, true},
-        {50000, 60000, false}, {0, 0, false}, {1999, 0, false}, {2000, 0, true}, {50000, -1, false},
+        {50000, 60000, false}, {0, 0, false},         {1999, 0, false},     {2000, 0, true},     {50000, -1, false},
     };
     struct shape after = {"Bash=2|Read=2", "s*|t*", "a+b|c|d|e|f*", NULL};
     for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
@@ -419,7 +438,9 @@ static void test_small_losses_are_no_break(void **state)
 static void test_what_is_not_proven_is_not_told(void **state)
 {
     (void)state;
-    check_shape(&usual, &(struct shape){"Bash=1|Read=2", "s*|t*", "a+b|c|d|e|f*", ",\"thinking\":{\"type\":\"disabled\"}"}, NULL);
+    check_shape(&usual,
+                &(struct shape){"Bash=1|Read=2", "s*|t*", "a+b|c|d|e|f*", ",\"thinking\":{\"type\":\"disabled\"}"},
+                NULL);
     struct shape after = usual;
     after.messages = "a+b|c|d|e|f*";
     struct break_call a = call_of(1, &usual, 0, 40000, 10000);
@@ -477,7 +498,8 @@ static void begin(struct breaks *b, int64_t id, const struct shape *s)
     free(body);
 }
 
-static struct call ended(int64_t id, const char *session, enum call_purpose purpose, int64_t minute, int64_t read, int64_t write)
+static struct call ended(int64_t id, const char *session, enum call_purpose purpose, int64_t minute, int64_t read,
+                         int64_t write)
 {
     struct call c;
     call_init(&c);
@@ -498,7 +520,8 @@ static void end(struct breaks *b, struct call c, const char *want, int64_t cost)
 {
     breaks_end(b, &c);
     if ((c.cache_break != NULL) != (want != NULL) || (want && strcmp(c.cache_break, want) != 0))
-        fail_msg("call %lld: expected %s, got %s", (long long)c.id, want ? want : "none", c.cache_break ? c.cache_break : "none");
+        fail_msg("call %lld: expected %s, got %s", (long long)c.id, want ? want : "none",
+                 c.cache_break ? c.cache_break : "none");
     assert_int_equal(c.cache_break_microusd, cost);
     call_done(&c);
 }

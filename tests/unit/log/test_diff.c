@@ -124,43 +124,52 @@ static void check_elements(const char *before, const char *after, const char *wa
     diff_done(&d);
 }
 
-#define BODY(messages, system, tools) "{\"model\":\"m\",\"messages\":[" messages "],\"system\":[" system "],\"tools\":[" tools "]}"
-#define TEXT(words) "{\"type\":\"text\",\"text\":\"" words "\"}"
-#define MARKED(words) "{\"type\":\"text\",\"text\":\"" words "\",\"cache_control\":{\"type\":\"ephemeral\"}}"
-#define USER(block) "{\"role\":\"user\",\"content\":[" block "]}"
-#define PLAIN(words) "{\"role\":\"user\",\"content\":\"" words "\"}"
-#define BOT(words) "{\"role\":\"assistant\",\"content\":[" TEXT(words) "]}"
+#define BODY(messages, system, tools)                                                                                  \
+    "{\"model\":\"m\",\"messages\":[" messages "],\"system\":[" system "],\"tools\":[" tools "]}"
+#define TEXT(words)      "{\"type\":\"text\",\"text\":\"" words "\"}"
+#define MARKED(words)    "{\"type\":\"text\",\"text\":\"" words "\",\"cache_control\":{\"type\":\"ephemeral\"}}"
+#define USER(block)      "{\"role\":\"user\",\"content\":[" block "]}"
+#define PLAIN(words)     "{\"role\":\"user\",\"content\":\"" words "\"}"
+#define BOT(words)       "{\"role\":\"assistant\",\"content\":[" TEXT(words) "]}"
 #define TOOL(name, what) "{\"name\":\"" name "\",\"description\":\"" what "\"}"
-#define TOOLS TOOL("Bash", "runs") "," TOOL("Read", "reads") "," TOOL("Edit", "edits")
+#define TOOLS            TOOL("Bash", "runs") "," TOOL("Read", "reads") "," TOOL("Edit", "edits")
 
 static void test_a_turn_adds_messages_and_changes_nothing(void **state)
 {
     (void)state;
-    check_elements(BODY(USER(MARKED("a")), TEXT("s"), TOOLS), BODY(PLAIN("a") "," BOT("b") "," USER(MARKED("c")), TEXT("s"), TOOLS),
+    check_elements(BODY(USER(MARKED("a")), TEXT("s"), TOOLS),
+                   BODY(PLAIN("a") "," BOT("b") "," USER(MARKED("c")), TEXT("s"), TOOLS),
                    "+message[1] (assistant) +message[2] (user)");
 }
 
 static void test_elements_that_differ_are_named(void **state)
 {
     (void)state;
-    static const char before[] = BODY(USER(TEXT("a")) "," BOT("b") "," USER(MARKED("c")), TEXT("s") "," TEXT("t"), TOOLS);
+    static const char before[] =
+        BODY(USER(TEXT("a")) "," BOT("b") "," USER(MARKED("c")), TEXT("s") "," TEXT("t"), TOOLS);
     static const struct {
         const char *after, *want;
     } table[] = {
         {BODY(USER(TEXT("a")) "," BOT("b") "," USER(MARKED("c")), TEXT("s") "," TEXT("t"), TOOLS), ""},
-        {BODY(USER(TEXT("A")) "," BOT("b") "," USER(MARKED("c")), TEXT("s") "," TEXT("t"), TOOLS), "~message[0] (user)"},
+        {BODY(USER(TEXT("A")) "," BOT("b") "," USER(MARKED("c")), TEXT("s") "," TEXT("t"), TOOLS),
+         "~message[0] (user)"},
         {BODY(USER(TEXT("a")) "," BOT("b"), TEXT("s") "," TEXT("t"), TOOLS), "-message[2] (user)"},
         {BODY(USER(TEXT("a")) "," BOT("b") "," USER(MARKED("c")), TEXT("t"), TOOLS), "-system[0]"},
         {BODY(USER(TEXT("a")) "," BOT("b") "," USER(MARKED("c")), TEXT("s") "," TEXT("T"), TOOLS), "~system[1]"},
-        {BODY(USER(TEXT("a")) "," BOT("b") "," USER(MARKED("c")), TEXT("s") "," TEXT("t"), TOOLS "," TOOL("mcp", "m")), "+tool mcp"},
+        {BODY(USER(TEXT("a")) "," BOT("b") "," USER(MARKED("c")), TEXT("s") "," TEXT("t"), TOOLS "," TOOL("mcp", "m")),
+         "+tool mcp"},
         {BODY(USER(TEXT("a")) "," BOT("b") "," USER(MARKED("c")), TEXT("s") "," TEXT("t"),
-              TOOL("Bash", "runs!") "," TOOL("Edit", "edits")), "~tool Bash -tool Read"},
+              TOOL("Bash", "runs!") "," TOOL("Edit", "edits")),
+         "~tool Bash -tool Read"},
         {BODY(USER(TEXT("a")) "," BOT("b") "," USER(MARKED("c")), TEXT("s") "," TEXT("t"),
-              TOOL("Read", "reads") "," TOOL("Edit", "edits") "," TOOL("Bash", "runs")), ">tool Bash"},
-        {"{\"model\":\"n\",\"messages\":[" USER(TEXT("a")) "," BOT("b") "," USER(MARKED("c")) "],\"system\":[" TEXT("s") "," TEXT("t")
-         "],\"tools\":[" TOOLS "],\"stream\":true}", "~model +stream"},
+              TOOL("Read", "reads") "," TOOL("Edit", "edits") "," TOOL("Bash", "runs")),
+         ">tool Bash"},
+        {"{\"model\":\"n\",\"messages\":[" USER(TEXT("a")) "," BOT("b") "," USER(MARKED("c")) "],\"system\":[" TEXT(
+             "s") "," TEXT("t") "],\"tools\":[" TOOLS "],\"stream\":true}",
+         "~model +stream"},
         {"no json", "~body"},
-        {"{\"model\":\"m\"}", "-tool Bash -tool Read -tool Edit -system[0] -system[1] -message[0] (user) -message[1] (assistant) -message[2] (user)"},
+        {"{\"model\":\"m\"}", "-tool Bash -tool Read -tool Edit -system[0] -system[1] -message[0] (user) -message[1] "
+                              "(assistant) -message[2] (user)"},
     };
     for (size_t i = 0; i < sizeof table / sizeof *table; i++)
         check_elements(before, table[i].after, table[i].want);
@@ -172,7 +181,8 @@ static void test_a_marker_that_moved_is_told_apart(void **state)
 {
     (void)state;
     struct diff d;
-    diff_requests(bytes_of(BODY(USER(MARKED("a")), TEXT("s"), TOOLS)), bytes_of(BODY(USER(TEXT("a")), MARKED("s"), TOOLS)), &d);
+    diff_requests(bytes_of(BODY(USER(MARKED("a")), TEXT("s"), TOOLS)),
+                  bytes_of(BODY(USER(TEXT("a")), MARKED("s"), TOOLS)), &d);
     assert_int_equal(d.changes, 0);
     for (size_t i = 0; i < d.count; i++) {
         assert_int_equal(d.elements[i].had_mark, strcmp(d.elements[i].label, "message[0] (user)") == 0);
@@ -184,8 +194,8 @@ static void test_a_marker_that_moved_is_told_apart(void **state)
 static void test_names_from_outside_are_clean(void **state)
 {
     (void)state;
-    check_elements(BODY(USER(TEXT("a")), TEXT("s"), TOOLS), BODY(USER(TEXT("a")), TEXT("s"), TOOLS "," TOOL("\\u001b[2J", "x")),
-                   "+tool \xef\xbf\xbd[2J");
+    check_elements(BODY(USER(TEXT("a")), TEXT("s"), TOOLS),
+                   BODY(USER(TEXT("a")), TEXT("s"), TOOLS "," TOOL("\\u001b[2J", "x")), "+tool \xef\xbf\xbd[2J");
 }
 
 /* ---- Lines ------------------------------------------------------------------- */

@@ -44,6 +44,8 @@ void answer_error(struct exchange *x, const struct refusal *r)
     error_body_write(&body, r->type, r->message, request_id);
     (void)headers_put(&h, "Content-Type", "application/json");
     (void)headers_put(&h, "x-spantop-error", r->code);
+    if (r->status == 503) /* neither a gateway that stops nor a crowded one keeps connections */
+        (void)headers_put(&h, "Connection", "close");
     answer_put_call_id(x, &h);
     answer_whole(x, r->status, &h, body.data, body.len);
     buf_done(&body);

@@ -366,6 +366,10 @@ static void take_call(struct exchange *x, struct blob *body, int64_t body_bytes,
     if (x->g->is_stopping) {
         record_begin(x);
         fail_printf(x, END_OWN, 503, "api_error", "stopping", "the gateway is stopping; start it again with `spantop`");
+    } else if (client_is_surplus(x->client)) {
+        record_begin(x);
+        fail_printf(x, END_OWN, 503, "overloaded_error", "too_many",
+                    "the gateway has all the connections it may have; raise its limit of open files (ulimit -n)");
     } else if (is_too_large) {
         char limit[TEXT_SHORT_MAX];
         text_bytes(limit, (int64_t)x->g->body_max_bytes);

@@ -109,6 +109,6 @@ unsigned listen_connection_limit(void)
         (void)setrlimit(RLIMIT_NOFILE, &lim);
         (void)getrlimit(RLIMIT_NOFILE, &lim);
     }
-    rlim_t per_side = lim.rlim_cur > 256 ? (lim.rlim_cur - 64) / 2 : 64;
+    rlim_t per_side = lim.rlim_cur > 128 ? (lim.rlim_cur - 64) / 2 : lim.rlim_cur / 4;
     return per_side > 4096 ? 4096 : (unsigned)per_side;
 }

@@ -41,6 +41,8 @@
  * pool; a head that is far larger gets its 431 from microhttpd.  Not more: it is
  * cleared for every request, and stays in memory with every connection. */
 #define POOL_BYTES ((size_t)96 << 10)
+/* This part of the connections is there only to say 503 on. */
+#define SURPLUS_PART 8
 /* An answer of known length is copied through a block of this size.  A chunked one
  * does not use it, yet microhttpd allocates it. */
 #define BLOCK_BYTES        ((size_t)16 << 10)
@@ -52,6 +54,7 @@ struct connection {
     struct task hang_up;
     struct client *current;
     bool is_gone;
+    bool is_surplus;
     bool is_from_here;
     char local_address[INET6_ADDRSTRLEN]; /* only when listening on every address */
 };
@@ -91,6 +94,8 @@ struct server {
     bool is_any_address;
     bool is_open; /* to other machines */
     bool must_run;
+    unsigned connections;
+    unsigned connections_max; /* above it: 503 */
     struct client *first; /* all clients alive */
 };
 
@@ -193,7 +198,10 @@ static void on_connection(void *cls, struct MHD_Connection *mhd, void **context,
         if (conn) {
             loop_undefer(s->loop, &conn->hang_up);
             loop_unwatch(s->loop, &conn->watch);
+            s->connections--;
         }
+        /* After a limit was met microhttpd listens again only in its next turn. */
+        s->must_run = true;
         free(conn);
         *context = NULL;
         return;
@@ -209,6 +217,7 @@ static void on_connection(void *cls, struct MHD_Connection *mhd, void **context,
         diag_line("%s: this client's leaving will be noticed late", e.text);
     if (s->is_any_address)
         note_local_address(conn, info->connect_fd);
+    conn->is_surplus = ++s->connections > s->connections_max;
     conn->is_from_here = !s->is_open || is_same_machine(info->connect_fd);
     *context = conn;
 }
@@ -470,6 +479,11 @@ void client_abandon_body(struct client *c)
     c->ignores_body = c->abandons_body = true;
 }
 
+bool client_is_surplus(const struct client *c)
+{
+    return c->connection && c->connection->is_surplus;
+}
+
 bool client_is_gone(const struct client *c)
 {
     return c->is_gone;
@@ -525,11 +539,13 @@ struct server *server_new(struct loop *l, const struct server_options *o, int fd
     s->body_max_bytes = o->body_max_bytes;
     s->is_any_address = strcmp(o->host, "0.0.0.0") == 0 || strcmp(o->host, "::") == 0;
     s->is_open = !host_is_loopback(o->host);
+    unsigned limit = listen_connection_limit();
+    s->connections_max = limit - limit / SURPLUS_PART;
     s->daemon = MHD_start_daemon(MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG, 0,
                                  NULL, NULL, on_access, NULL,
                                  MHD_OPTION_EXTERNAL_LOGGER, on_log, NULL,
                                  MHD_OPTION_LISTEN_SOCKET, fd,
-                                 MHD_OPTION_CONNECTION_LIMIT, listen_connection_limit(),
+                                 MHD_OPTION_CONNECTION_LIMIT, limit,
                                  MHD_OPTION_CONNECTION_MEMORY_LIMIT, POOL_BYTES,
                                  MHD_OPTION_SIGPIPE_HANDLED_BY_APP, 1,
                                  MHD_OPTION_URI_LOG_CALLBACK, on_target, s,

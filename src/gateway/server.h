@@ -86,5 +86,7 @@ NODISCARD int client_send(struct client *c, const void *data, size_t len);
  * sees a broken answer and never a whole one. */
 void client_end(struct client *c, bool is_good);
 bool client_is_gone(const struct client *c);
+/* Came when nearly all connections were in use: to be told 503 and let go. */
+bool client_is_surplus(const struct client *c);
 
 #endif

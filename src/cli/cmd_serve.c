@@ -61,6 +61,9 @@ static int serve(struct cli *c, struct err *e)
         .keep_days = s->keep_days,
         .upstream_idle_ms = s->upstream_idle_ms,
         .connect_timeout_ms = s->connect_timeout_ms,
+        .pins = {.failures = (int)s->pin_failures,
+                 .rest_ms = s->pin_rest_ms,
+                 .long_wait_s = (s->pin_long_wait_ms + 999) / 1000},
         .ready_fd = ready_fd,
         .print_ready = ready_fd < 0,
     };
@@ -75,7 +78,7 @@ const struct command command_serve = {
     .summary = "run the gateway alone, in the foreground",
     .synopsis = "[--listen ADDR:PORT] [--upstream URL] [--log FILE]\n"
                 "[--key-file FILE] [--ca-file FILE]\n"
-                "[--no-bodies] [--redact PATTERN] [--max-log-bytes SIZE] [--keep TIME]",
+                "[--no-bodies] [--redact PATTERN] [--keep TIME] [--max-log-bytes N]",
     .text = "Prints one line when it listens. SIGTERM lets calls in flight finish, SIGINT\n"
             "does not. The Respan key that the local token of spantop env stands for comes\n"
             "from RESPAN_API_KEY, then --key-file. A key a client sends is passed on.",

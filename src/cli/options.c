@@ -26,16 +26,19 @@ const struct option_spec common_options[] = {
     {"config", "FILE", "settings ($XDG_CONFIG_HOME/spantop/spantop.conf)"},
     {"no-color", NULL, "no colours (also NO_COLOR)"},
     {"no-unicode", NULL, "ASCII only"},
-    {"help", NULL, "help for the command"},
-    {"version", NULL, "the version"},
+    {"help", NULL, "help for the command; --version: the version"},
+    {"version", NULL, NULL},
     {"no-bodies", NULL, "gateway: log no bodies"},
-    {"redact", "PATTERN", "gateway: log bodies without what matches; may be repeated"},
+    {"redact", "PATTERN", "gateway: log bodies without what matches; repeatable"},
     {"max-log-bytes", "SIZE", "gateway: bound of the log, like 2G (none)"},
     {"keep", "TIME", "gateway: how long calls are kept, like 90d (for ever)"},
     {"max-body-bytes", "SIZE", "gateway: largest request, above it 413 (64M)"},
     {"max-queue-bytes", "SIZE", "gateway: what may wait for the disk (128M)"},
     {"idle-timeout", "TIME", "gateway: upstream silent for so long: 504 (10m)"},
     {"connect-timeout", "TIME", "gateway: upstream not reached for so long: 502 (10s)"},
+    {"pin-failures", "N", "gateway: failures in a row until a pin lets go (3)"},
+    {"pin-rest", "TIME", "gateway: for how long it lets go (5m)"},
+    {"pin-long-wait", "TIME", "gateway: a 429 that asks for so long counts (30s)"},
     {"ca-file", "FILE", "gateway: trust these certificates, not the system's"},
     {NULL, NULL, NULL},
 };
@@ -210,6 +213,13 @@ static int find_size(const struct sources *from, const char *name, int64_t *byte
     return f.text ? value_size(f.what, f.text, bytes, e) : 0;
 }
 
+/* n stays as it is when nobody says. */
+static int find_int(const struct sources *from, const char *name, int64_t min, int64_t max, int64_t *n, struct err *e)
+{
+    struct found f = find(from, name);
+    return f.text ? value_int(f.what, f.text, min, max, n, e) : 0;
+}
+
 static int find_duration(const struct sources *from, const char *name, int64_t unit_ms, int64_t *ms, struct err *e)
 {
     struct found f = find(from, name);
@@ -310,6 +320,26 @@ static int load_gateway(struct settings *s, const struct sources *from, struct e
     return 0;
 }
 
+/* When a pin whose provider fails lets go (see gateway/pins.h); 0 means the default,
+ * so that a time of nothing is no setting anybody can mean. */
+static int load_pins(struct settings *s, const struct sources *from, struct err *e)
+{
+    const struct {
+        const char *name;
+        int64_t *ms;
+    } times[] = {{"pin-rest", &s->pin_rest_ms}, {"pin-long-wait", &s->pin_long_wait_ms}};
+    if (find_int(from, "pin-failures", 1, 1000, &s->pin_failures, e) != 0)
+        return -1;
+    for (size_t i = 0; i < sizeof times / sizeof *times; i++) {
+        struct found f = find(from, times[i].name);
+        if (f.text && value_duration(f.what, f.text, 1000, times[i].ms, e) != 0)
+            return -1;
+        if (f.text && *times[i].ms < 1)
+            return err_set(e, "%s needs a time above 0, such as 30s or 5m", f.what);
+    }
+    return 0;
+}
+
 /* The default file may be missing, a named one may not. */
 static int load_config(struct settings *s, struct sources *from, struct err *e)
 {
@@ -341,7 +371,7 @@ int settings_load(struct settings *s, const struct args *a, struct err *e)
     if (value_address(listen.what, s->listen, e) != 0 || load_upstream(s, &from, e) != 0 ||
         find_path(&from, "log", &s->log_path, e) != 0 || find_path(&from, "key-file", &s->key_file, e) != 0 ||
         find_path(&from, "ca-file", &s->ca_file, e) != 0 || load_terminal(s, &from, e) != 0 ||
-        load_gateway(s, &from, e) != 0)
+        load_gateway(s, &from, e) != 0 || load_pins(s, &from, e) != 0)
         goto out;
     if (!s->log_path) {
         char *path = db_default_path();

@@ -41,6 +41,9 @@ struct settings {
     int64_t queue_max_bytes;
     int64_t upstream_idle_ms;
     int64_t connect_timeout_ms;
+    int64_t pin_failures;    /* 0: default, as the two below */
+    int64_t pin_rest_ms;
+    int64_t pin_long_wait_ms;
 };
 
 NODISCARD int settings_load(struct settings *s, const struct args *a, struct err *e);

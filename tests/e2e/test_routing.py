@@ -100,3 +100,25 @@ def test_pin_whose_provider_fails_lets_go_after_three(gateway, sim):
     assert [r["attempt"] for _, r in seen] == [1, 1, 2, 1]
     assert all("rests" in r["route_note"] for _, r in seen[2:])
     assert [r["enabled"] for r in routes(gateway)] == [1]
+
+
+def test_when_a_pin_lets_go_is_a_setting(stage, sim):
+    gateway = stage.gateway(sim, "--pin-failures", "1", "--pin-rest", "300ms")
+    route(gateway, set_provider="bedrock")
+    sim.faults({"status": 529, "times": 1, "match": {"provider": "bedrock"}})
+    _, row = post(gateway)  # one failure is enough
+    assert (row["attempt"], row["provider_pinned"]) == (2, None)
+    wait_for(lambda: post(gateway)[1]["provider_pinned"] == "bedrock", what="the pin to be tried again", step_s=0.1)
+
+
+def test_wait_from_which_a_429_counts_is_a_setting(stage, sim):
+    gateway = stage.gateway(sim, env={"SPANTOP_PIN_LONG_WAIT": "2s", "SPANTOP_PIN_FAILURES": "1"})
+    route(gateway, set_provider="bedrock")
+    sim.faults({"status": 429, "times": 1, "headers": {"retry-after": "1"}}, {"status": 429, "times": 1, "headers": {"retry-after": "2"}})
+    assert [post(gateway)[0].status for _ in range(2)] == [429, 200]
+
+
+def test_settings_of_pins_that_make_no_sense(stage):
+    for words in (("--pin-failures", "0"), ("--pin-rest", "0s"), ("--pin-long-wait", "soon")):
+        done = stage.run("status", *words)
+        assert done.returncode == 2 and words[0] in done.stderr, done

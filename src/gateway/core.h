@@ -44,6 +44,7 @@ struct gateway {
     int64_t refused;                   /* by the guards and the token check */
     int64_t unlogged;                  /* calls carried without a row: no id could be had */
     int64_t routes_version;
+    int64_t routes_ended_version;      /* of the set whose end the journal was told */
     struct err routes_problem;         /* why they cannot be read now; "" */
     int64_t models_absent_until_ms;    /* the upstream said it has no model list */
 
@@ -55,5 +56,7 @@ struct gateway {
 void gateway_call_ended(struct gateway *g);
 /* The routes in force now (lent until the next call); never waits. */
 const struct route_set *gateway_routes(struct gateway *g);
+/* A call took these: what holds for a time only is counted, and put off when it is over. */
+void gateway_routes_taken(struct gateway *g, const struct routed *r, bool is_counted);
 
 #endif

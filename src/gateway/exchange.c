@@ -5,6 +5,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "base/clock.h"
 #include "base/mem.h"
 #include "base/text.h"
 #include "gateway/answer.h"
@@ -178,8 +179,11 @@ static void route(struct exchange *x)
     struct gateway *g = x->g;
     if (!target_is_routed(x->method, x->rest))
         return;
-    struct router router = {gateway_routes(g), &g->refused_routes, g->options->catalog, g->pins, loop_now_us(g->loop)};
+    struct router router = {gateway_routes(g), &g->refused_routes, g->options->catalog, g->pins,
+                            loop_now_us(g->loop), clock_wall_ms()};
     router_apply(&router, x->rest, x->request, &x->headers, &x->routed);
+    /* A second try is the same call; counting tokens is none. */
+    gateway_routes_taken(g, &x->routed, x->attempt == 1 && !target_is_count_tokens(x->rest));
 }
 
 static void drop_transfer(struct exchange *x)

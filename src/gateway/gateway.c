@@ -78,6 +78,19 @@ const struct route_set *gateway_routes(struct gateway *g)
     return routes;
 }
 
+void gateway_routes_taken(struct gateway *g, const struct routed *r, bool is_counted)
+{
+    const struct route_set *routes = route_watch_peek(g->routes);
+    for (size_t i = 0; is_counted && i < r->limited_count; i++) {
+        route_watch_count(g->routes, r->limited[i]);
+        journal_count_route(g->journal, r->limited[i]);
+    }
+    if (g->routes_ended_version == routes->version || clock_wall_ms() < route_set_ends_at(routes))
+        return;
+    g->routes_ended_version = routes->version;
+    journal_end_routes(g->journal);
+}
+
 /* --- Stopping -------------------------------------------------------------------- */
 
 void gateway_call_ended(struct gateway *g)

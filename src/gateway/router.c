@@ -161,13 +161,13 @@ static void set_params(struct headers *h, struct routed *r, const struct route_c
 
 /* --- All together ----------------------------------------------------------------------- */
 
-static void read_subject(const struct route_set *routes, const char *rest, const struct blob *body,
+static void read_subject(const struct router *router, const char *rest, const struct blob *body,
                          const struct headers *h, struct request_facts *facts, struct route_subject *who)
 {
     const char *session_id = headers_get(h, "X-Claude-Code-Session-Id");
     const char *agent_id = headers_get(h, "x-claude-code-agent-id");
-    *who = (struct route_subject){.session_id = session_id, .agent_id = agent_id};
-    if (!body || !route_set_needs_body(routes))
+    *who = (struct route_subject){.session_id = session_id, .agent_id = agent_id, .now_ms = router->now_ms};
+    if (!body || !route_set_needs_body(router->routes))
         return;
     request_read_facts(rest, agent_id, session_id, body->data, body->len, facts);
     who->model = facts->model[0] ? facts->model : NULL;
@@ -205,7 +205,7 @@ void router_apply(const struct router *router, const char *rest, const struct bl
     struct route_choice choice = {0};
     *r = (struct routed){0};
     if (routes && routes->count > 0) {
-        read_subject(routes, rest, body, h, &facts, &who);
+        read_subject(router, rest, body, h, &facts, &who);
         r->model_asked = xstrdup(who.model);
         route_choose(routes, &who, &choice);
         r->note = xstrdup(choice.note);
@@ -215,6 +215,8 @@ void router_apply(const struct router *router, const char *rest, const struct bl
             set_pin(router, h, r, choice.provider);
         if (is_usable(router, choice.params))
             set_params(h, r, &choice);
+        r->limited_count = choice.limited_count;
+        memcpy(r->limited, choice.limited, sizeof r->limited);
         route_choice_done(&choice);
     }
     r->provider = xstrdup(headers_get(h, PARAMS_PIN_HEADER));

@@ -23,6 +23,8 @@ struct routed {
     int64_t model_route; /* whose set_model the call took; 0: none */
     int64_t pin_route;   /* whose set_provider; 0: none, or its pin rests */
     int64_t params_route; /* the most specific one that gave parameters; 0: none */
+    int64_t limited[ROUTE_LIMITED_MAX]; /* those the call took that count their calls */
+    size_t limited_count;
 };
 
 /* Routes that were refused and that the journal has yet to disable. */
@@ -40,6 +42,7 @@ struct router {
     const struct catalog *catalog;   /* what a switched body must leave behind; NULL: nothing is known */
     struct pins *pins;               /* NULL: every pin holds */
     int64_t now_us;
+    int64_t now_ms;                  /* wall clock; 0: no route's time is over */
 };
 
 /* Apply the routes to a call (POST v1/messages or count_tokens).  Changes h in

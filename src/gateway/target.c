@@ -148,6 +148,11 @@ bool target_is_routed(const char *method, const char *rest)
     return strcmp(method, "POST") == 0 && (path_is(rest, "v1/messages") || path_is(rest, "v1/messages/count_tokens"));
 }
 
+bool target_is_count_tokens(const char *rest)
+{
+    return path_is(rest, "v1/messages/count_tokens");
+}
+
 bool target_is_models(const char *method, const char *rest)
 {
     return strcmp(method, "GET") == 0 && (path_is(rest, "v1/models") || path_is(rest, "v1/models/"));

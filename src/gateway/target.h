@@ -36,6 +36,8 @@ enum target_kind target_classify(const char *method, const char *target, const c
 
 /* Do routes act on it (POST v1/messages, v1/messages/count_tokens)? */
 bool target_is_routed(const char *method, const char *rest);
+/* Is it one of them that only counts? */
+bool target_is_count_tokens(const char *rest);
 /* Is it the model list (GET v1/models)? */
 bool target_is_models(const char *method, const char *rest);
 /* Does it lie below v1/ (then it has a row even when it is answered here)? */

@@ -93,7 +93,17 @@ void journal_amend(struct journal *j, int64_t id, struct amend *a)
 
 void journal_refuse_route(struct journal *j, int64_t route_id, const char *note)
 {
-    queue_put_refuse(j->queue, route_id, note);
+    queue_put_route(j->queue, QUEUE_REFUSE, route_id, note);
+}
+
+void journal_count_route(struct journal *j, int64_t route_id)
+{
+    queue_put_route(j->queue, QUEUE_COUNT_ROUTE, route_id, NULL);
+}
+
+void journal_end_routes(struct journal *j)
+{
+    queue_put_route(j->queue, QUEUE_END_ROUTES, 0, NULL);
 }
 
 void journal_stats(struct journal *j, struct journal_stats *s)

@@ -65,6 +65,10 @@ void journal_amend(struct journal *j, int64_t id, struct amend *a);
 /* The upstream refused a call for what this route made of it: the route is
  * disabled, with note in words. */
 void journal_refuse_route(struct journal *j, int64_t route_id, const char *note);
+/* A call used up one of this route's; after the last the route is disabled. */
+void journal_count_route(struct journal *j, int64_t route_id);
+/* The time of some route is over: disable all such. */
+void journal_end_routes(struct journal *j);
 
 struct journal_stats {
     int64_t dropped_rows;

@@ -320,7 +320,7 @@ void batch_take(struct batch *b, struct queue_op *op)
         amends_take(b->amends, op);
         return;
     }
-    if (op->kind == QUEUE_REFUSE) {
+    if (op->kind == QUEUE_REFUSE || op->kind == QUEUE_COUNT_ROUTE || op->kind == QUEUE_END_ROUTES) {
         refusals_take(b->refusals, op);
         return;
     }

@@ -301,13 +301,13 @@ void queue_put_amend(struct queue *q, int64_t id, struct amend *a)
     queue_op_free(op);
 }
 
-void queue_put_refuse(struct queue *q, int64_t route_id, const char *note)
+void queue_put_route(struct queue *q, enum queue_op_kind kind, int64_t route_id, const char *note)
 {
     struct call c;
     call_init(&c);
     c.id = route_id;
     c.route_note = xstrdup(note);
-    struct queue_op *op = op_new(QUEUE_REFUSE, &c, NULL, NULL);
+    struct queue_op *op = op_new(kind, &c, NULL, NULL);
     pthread_mutex_lock(&q->lock);
     append(q, op);
     pthread_mutex_unlock(&q->lock);

@@ -33,11 +33,11 @@
  * of 1 MB left for longer has gone cold in the processor's caches. */
 #define QUEUE_REST_US     ((int64_t)2000)
 
-enum queue_op_kind { QUEUE_BEGIN, QUEUE_END, QUEUE_AMEND, QUEUE_REFUSE };
+enum queue_op_kind { QUEUE_BEGIN, QUEUE_END, QUEUE_AMEND, QUEUE_REFUSE, QUEUE_COUNT_ROUTE, QUEUE_END_ROUTES };
 struct queue_op {
     struct queue_op *next;
     enum queue_op_kind kind;
-    struct call call; /* amend: its id alone; refuse: the route's id and a note */
+    struct call call; /* amend: its id alone; refuse: the route's id and a note; count: its id */
     struct amend amend;
     struct blob *body; /* begin: the request; end: the answer */
     struct blob *sent;
@@ -63,8 +63,8 @@ void queue_put_begin(struct queue *q, struct call *c, struct blob *body, struct 
 void queue_put_end(struct queue *q, struct call *c, struct blob *answer, struct blob *sent);
 /* Let go when the rows' room is used up: the call keeps the catalog's cost. */
 void queue_put_amend(struct queue *q, int64_t id, struct amend *a);
-/* A route to be disabled. */
-void queue_put_refuse(struct queue *q, int64_t route_id, const char *note);
+/* What calls do to routes: QUEUE_REFUSE (note says why), QUEUE_COUNT_ROUTE, QUEUE_END_ROUTES (no id). */
+void queue_put_route(struct queue *q, enum queue_op_kind kind, int64_t route_id, const char *note);
 void queue_put_progress(struct queue *q, const struct queue_progress *p);
 void queue_stop(struct queue *q);
 void queue_stats(struct queue *q, struct journal_stats *s);

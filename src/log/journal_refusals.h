@@ -1,5 +1,6 @@
-/* Routes that the upstream refused: the next commit disables them, with the
- * upstream's words as their note.
+/* What calls do to routes.  One that the upstream refused is disabled, with its
+ * words as the note; one that holds for a number of calls counts them and is
+ * disabled after the last; one whose time is over is disabled.
  * Thread: the journal's. */
 #ifndef SPANTOP_LOG_JOURNAL_REFUSALS_H
 #define SPANTOP_LOG_JOURNAL_REFUSALS_H
@@ -15,7 +16,7 @@ struct refusals;
 struct refusals *refusals_open(sqlite3 *sq, struct err *e);
 void refusals_free(struct refusals *r);
 
-/* Takes op (QUEUE_REFUSE): its call.id is the route's, its call.route_note the words. */
+/* Takes op: its call.id is the route's, of a refusal its call.route_note the words. */
 void refusals_take(struct refusals *r, struct queue_op *op);
 /* Inside a transaction.  A route that is gone or disabled already is no error. */
 NODISCARD int refusals_write(struct refusals *r, struct err *e);

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/mem.h"
 #include "log/routes_index.h"
 #include "log/routes_row.h"
@@ -16,7 +17,8 @@
 #include "respan/params.h"
 
 static const char SQL_LOAD[] = "SELECT id, enabled, session_id, model_glob, purpose, set_model, set_provider,"
-                               " params_json, note, created_at FROM routes ORDER BY id";
+                               " params_json, note, created_at, max_calls, calls_taken, until_at, preset,"
+                               " recounts FROM routes ORDER BY id";
 
 /* Names of models, providers and sessions are short; this only bounds nonsense. */
 #define ROUTE_TEXT_MAX 512
@@ -85,6 +87,8 @@ static void bind_route(sqlite3_stmt *st, const struct route *r)
     sql_bind_text(st, 6, or_null(r->set_provider));
     sql_bind_text(st, 7, or_null(r->params_json));
     sql_bind_text(st, 8, or_null(r->note));
+    sql_bind_known(st, 9, r->max_calls > 0 ? r->max_calls : -1);
+    sql_bind_known(st, 10, r->until_at > 0 ? r->until_at : -1);
 }
 
 /* Run a prepared change and finalize it.  `id` names the route that must be there, 0: none must. */
@@ -107,8 +111,8 @@ int routes_add(struct db *db, const struct route *r, int64_t *id, struct err *e)
         return -1;
     sqlite3 *sq = db_sqlite(db);
     sqlite3_stmt *st = sql_prepare(sq,
-        "INSERT INTO routes(enabled, session_id, model_glob, purpose, set_model, set_provider, params_json, note)"
-        " VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)", e);
+        "INSERT INTO routes(enabled, session_id, model_glob, purpose, set_model, set_provider, params_json, note,"
+        " max_calls, until_at) VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)", e);
     if (!st)
         return -1;
     bind_route(st, r);
@@ -126,18 +130,40 @@ int routes_update(struct db *db, const struct route *r, struct err *e)
     sqlite3 *sq = db_sqlite(db);
     sqlite3_stmt *st = sql_prepare(sq,
         "UPDATE routes SET enabled = ?1, session_id = ?2, model_glob = ?3, purpose = ?4, set_model = ?5,"
-        " set_provider = ?6, params_json = ?7, note = ?8 WHERE id = ?9", e);
+        " set_provider = ?6, params_json = ?7, note = ?8, max_calls = ?9, until_at = ?10,"
+        " calls_taken = CASE WHEN ?11 THEN 0 ELSE calls_taken END WHERE id = ?12", e);
     if (!st)
         return -1;
     bind_route(st, r);
-    sqlite3_bind_int64(st, 9, r->id);
+    sqlite3_bind_int(st, 11, r->calls_taken == 0);
+    sqlite3_bind_int64(st, 12, r->id);
     return change(sq, st, "change the route", r->id, e);
+}
+
+static int check_not_over(sqlite3 *sq, int64_t id, struct err *e)
+{
+    int64_t until_at = 0;
+    sqlite3_stmt *st = sql_prepare(sq, "SELECT coalesce(until_at, 0) FROM routes WHERE id = ?1", e);
+    if (!st)
+        return -1;
+    sqlite3_bind_int64(st, 1, id);
+    if (sqlite3_step(st) == SQLITE_ROW)
+        until_at = sqlite3_column_int64(st, 0);
+    sqlite3_finalize(st);
+    if (until_at > 0 && until_at <= clock_wall_ms())
+        return err_set(e, "the time of route #%lld is over; spantop route edit %lld --until TIME gives it another",
+                       (long long)id, (long long)id);
+    return 0;
 }
 
 int routes_enable(struct db *db, int64_t id, bool enabled, struct err *e)
 {
     sqlite3 *sq = db_sqlite(db);
-    sqlite3_stmt *st = sql_prepare(sq, "UPDATE routes SET enabled = ?1 WHERE id = ?2", e);
+    if (enabled && check_not_over(sq, id, e) != 0)
+        return -1;
+    sqlite3_stmt *st = sql_prepare(sq,
+        "UPDATE routes SET enabled = ?1,"
+        " calls_taken = CASE WHEN ?1 AND calls_taken >= max_calls THEN 0 ELSE calls_taken END WHERE id = ?2", e);
     if (!st)
         return -1;
     sqlite3_bind_int(st, 1, enabled);
@@ -174,6 +200,11 @@ static struct route read_row(sqlite3_stmt *st)
         .params_json = sql_text(st, 7),
         .note = sql_text(st, 8),
         .created_at = sqlite3_column_int64(st, 9),
+        .max_calls = sqlite3_column_int64(st, 10),
+        .calls_taken = sqlite3_column_int64(st, 11),
+        .until_at = sqlite3_column_int64(st, 12),
+        .preset = sql_text(st, 13),
+        .recounts = sqlite3_column_int64(st, 14),
     };
 }
 

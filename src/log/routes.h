@@ -15,7 +15,10 @@
  *   title, count_tokens, other   just those
  *   side          every side call: title, count_tokens, side and other
  * Any other word covers nothing.  A call whose purpose is not known is covered
- * only by routes without a purpose. */
+ * only by routes without a purpose.
+ *
+ * A route may hold for a time only: for max_calls calls, or until_at.  One that is
+ * over is as good as disabled; the journal disables it, too. */
 #ifndef SPANTOP_LOG_ROUTES_H
 #define SPANTOP_LOG_ROUTES_H
 
@@ -23,7 +26,6 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "anthropic/request.h"
 #include "anthropic/request.h"
 #include "base/err.h"
 #include "log/db.h"
@@ -39,6 +41,11 @@ struct route {
     char *params_json;
     char *note;
     int64_t created_at;
+    int64_t max_calls;   /* holds for so many calls; 0: any number */
+    int64_t calls_taken; /* of them */
+    int64_t until_at;    /* Unix ms it ends at; 0: never */
+    int64_t recounts;    /* rises when calls_taken is set back */
+    char *preset;        /* the preset that put it here, or NULL */
 };
 
 struct route_set {
@@ -49,6 +56,10 @@ struct route_set {
 };
 
 void route_done(struct route *r);
+/* Its calls are used up or its time has passed.  now_ms 0: only the calls are looked at. */
+bool route_is_over(const struct route *r, int64_t now_ms);
+/* Enabled and not over: does it hold at that time? */
+bool route_is_on(const struct route *r, int64_t now_ms);
 void route_set_done(struct route_set *s);
 
 /* --- Choosing (pure) --- */
@@ -58,7 +69,9 @@ struct route_subject {
     const char *model;      /* as asked; NULL unknown */
     bool has_purpose;
     enum call_purpose purpose;
+    int64_t now_ms;         /* 0: no route's time is over */
 };
+#define ROUTE_LIMITED_MAX 8 /* routes with a number of calls that one call can use up at once */
 struct route_choice {
     const struct route *model;    /* the route whose set_model holds, or NULL */
     const struct route *provider;
@@ -66,12 +79,16 @@ struct route_choice {
     char *params_json;            /* merged object or NULL; owned */
     char *note;                   /* which routes and why, or NULL; owned.
                                    * "#3 session → claude-sonnet-5; #4 every call → provider vertex_ai" */
+    int64_t limited[ROUTE_LIMITED_MAX]; /* ids of those above and of other givers of parameters that count calls */
+    size_t limited_count;
 };
 /* The routes in c are lent by s. */
 void route_choose(const struct route_set *s, const struct route_subject *who, struct route_choice *c);
 void route_choice_done(struct route_choice *c);
 /* Must the body be read to choose (a purpose or model scope, or a set_model)? */
 bool route_set_needs_body(const struct route_set *s);
+/* When the next enabled route's time is over; INT64_MAX: none has one. */
+int64_t route_set_ends_at(const struct route_set *s);
 /* Is this one of the words above? */
 bool route_purpose_is_known(const char *word);
 /* "session api-refactor", "main", "*haiku*", joined by "+"; "every call" without a scope. */
@@ -85,11 +102,18 @@ void route_watch_close(struct route_watch *w);
 /* The routes in force now; on any error those in hand, and *problem (may be
  * NULL) says why ("" when all is well).  Lent until the next poll. */
 const struct route_set *route_watch_poll(struct route_watch *w, struct err *problem);
+/* Those in hand, without looking. */
+const struct route_set *route_watch_peek(const struct route_watch *w);
+/* A call used up one of this route's: it counts here at once, whenever the log
+ * learns of it. */
+void route_watch_count(struct route_watch *w, int64_t id);
 
 /* --- Reading and editing (dashboard, command line) --- */
 NODISCARD int routes_load(struct db *db, struct route_set *s, struct err *e);
 NODISCARD int routes_add(struct db *db, const struct route *r, int64_t *id, struct err *e);
+/* calls_taken 0 counts the calls anew; any other number leaves the count as it is. */
 NODISCARD int routes_update(struct db *db, const struct route *r, struct err *e);
+/* Enabling one whose calls are used up counts them anew; one whose time is over is refused. */
 NODISCARD int routes_enable(struct db *db, int64_t id, bool enabled, struct err *e);
 NODISCARD int routes_delete(struct db *db, int64_t id, struct err *e);
 
@@ -102,6 +126,13 @@ struct route_scope {
     const char *model_glob;
 };
 NODISCARD int routes_switch(struct db *db, enum route_setting what, const struct route_scope *scope, const char *value, struct err *e);
+/* The same for a time only. */
+struct route_limits {
+    int64_t max_calls; /* 0: any number */
+    int64_t until_at;  /* 0: no end */
+};
+NODISCARD int routes_switch_limited(struct db *db, enum route_setting what, const struct route_scope *scope, const char *value,
+                                    const struct route_limits *limits, struct err *e);
 /* Take back the newest switch not yet taken back; *what tells it in words
  * ("model claude-sonnet-5 for every session"). 1: nothing to undo. */
 NODISCARD int routes_undo(struct db *db, char *what, size_t size, struct err *e);

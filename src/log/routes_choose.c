@@ -38,6 +38,18 @@ static struct subject digest(const struct route_subject *who)
     };
 }
 
+bool route_is_over(const struct route *r, int64_t now_ms)
+{
+    if (r->max_calls > 0 && r->calls_taken >= r->max_calls)
+        return true;
+    return r->until_at > 0 && now_ms >= r->until_at;
+}
+
+bool route_is_on(const struct route *r, int64_t now_ms)
+{
+    return r->enabled && !route_is_over(r, now_ms);
+}
+
 static bool fits(const struct route_entry *entry, const struct route *r, const struct subject *s)
 {
     if (entry->session && entry->session != s->session)
@@ -45,6 +57,8 @@ static bool fits(const struct route_entry *entry, const struct route *r, const s
     if (!(entry->purposes & s->purpose) || (entry->glob_pairs & ~s->pairs))
         return false;
     if (entry->session && strcmp(r->session_id, s->who->session_id) != 0)
+        return false;
+    if (route_is_over(r, s->who->now_ms))
         return false;
     return !r->model_glob || (s->who->model && text_glob(r->model_glob, s->who->model));
 }
@@ -106,8 +120,15 @@ static void take_params(struct choosing *c, const struct route_entry *entry, con
     }
 }
 
+static void count_call(struct route_choice *choice, const struct route *r)
+{
+    if (r->max_calls > 0 && choice->limited_count < ROUTE_LIMITED_MAX)
+        choice->limited[choice->limited_count++] = r->id;
+}
+
 static void take_settings(struct choosing *c, const struct route_entry *entry, const struct route *r)
 {
+    size_t before = c->note.len;
     if (entry->sets_model && !c->choice->model) {
         c->choice->model = r;
         note_route(&c->note, r);
@@ -120,6 +141,8 @@ static void take_settings(struct choosing *c, const struct route_entry *entry, c
     }
     if (entry->param_count > 0)
         take_params(c, entry, r);
+    if (c->note.len > before)
+        count_call(c->choice, r);
 }
 
 static void walk(struct choosing *c, const struct subject *s)
@@ -176,6 +199,11 @@ bool route_set_needs_body(const struct route_set *s)
     return needs;
 }
 
+int64_t route_set_ends_at(const struct route_set *s)
+{
+    return s->index ? s->index->ends_at : INT64_MAX;
+}
+
 void route_done(struct route *r)
 {
     free(r->session_id);
@@ -185,6 +213,7 @@ void route_done(struct route *r)
     free(r->set_provider);
     free(r->params_json);
     free(r->note);
+    free(r->preset);
     *r = (struct route){0};
 }
 

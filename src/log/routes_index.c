@@ -172,6 +172,8 @@ static void add_entry(struct route_index *x, const struct route *r, size_t place
         return;
     x->needs_body |= entry.sets_model || r->purpose || r->model_glob;
     x->entries[x->count++] = entry;
+    if (r->until_at > 0 && r->until_at < x->ends_at)
+        x->ends_at = r->until_at;
 }
 
 static int compare_entries(const void *left, const void *right, void *routes)
@@ -187,6 +189,7 @@ struct route_index *route_index_new(const struct route_set *s)
 {
     struct route_index *x = xcalloc(1, sizeof *x);
     x->entries = xcalloc(s->count + 1, sizeof *x->entries);
+    x->ends_at = INT64_MAX;
     for (size_t i = 0; i < s->count; i++)
         if (s->routes[i].enabled)
             add_entry(x, &s->routes[i], i);

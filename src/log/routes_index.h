@@ -39,6 +39,7 @@ struct route_index {
     char **keys;                 /* resolved names by number, for notes */
     size_t key_count;
     bool needs_body;
+    int64_t ends_at;             /* the earliest until_at; INT64_MAX: none */
 };
 
 struct route_index *route_index_new(const struct route_set *s);

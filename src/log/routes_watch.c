@@ -15,6 +15,14 @@
 /* A deleted or replaced log is noticed within this time; two stat() calls. */
 #define REPLACED_CHECK_US 500000
 
+/* How many of a route's calls are used up.  The journal writes it into the log, so
+ * the log lags behind. */
+struct route_count {
+    int64_t id;
+    int64_t recounts;
+    int64_t taken;
+};
+
 struct route_watch {
     struct db *db;
     sqlite3_stmt *version;
@@ -23,6 +31,8 @@ struct route_watch {
     bool is_stale;  /* something moved that is not read yet */
     bool is_replaced;
     int64_t looked_at_us;
+    struct route_count *counts; /* of the routes in the set that count their calls */
+    size_t count_count;
 };
 
 struct route_watch *route_watch_open(const char *log_path, struct err *e)
@@ -52,6 +62,7 @@ void route_watch_close(struct route_watch *w)
     sqlite3_finalize(w->load);
     db_close(w->db);
     route_set_done(&w->set);
+    free(w->counts);
     free(w);
 }
 
@@ -68,6 +79,47 @@ static int read_version(struct route_watch *w, int64_t *version, struct err *e)
     return rc == SQLITE_ROW ? 0 : -1;
 }
 
+static const struct route_count *find_count(const struct route_watch *w, int64_t id)
+{
+    for (size_t i = 0; i < w->count_count; i++)
+        if (w->counts[i].id == id)
+            return &w->counts[i];
+    return NULL;
+}
+
+/* What was counted here and is not in the log yet goes on counting, unless somebody
+ * set the log's count back. */
+static void carry_counts(struct route_watch *w, struct route_set *fresh)
+{
+    struct route_count *counts = NULL;
+    size_t count = 0;
+    for (size_t i = 0; i < fresh->count; i++) {
+        struct route *r = &fresh->routes[i];
+        if (r->max_calls <= 0)
+            continue;
+        const struct route_count *old = find_count(w, r->id);
+        struct route_count now = {r->id, r->recounts, r->calls_taken};
+        if (old && now.recounts == old->recounts && old->taken > now.taken)
+            now.taken = old->taken;
+        r->calls_taken = now.taken;
+        counts = xrealloc(counts, (count + 1) * sizeof *counts);
+        counts[count++] = now;
+    }
+    free(w->counts);
+    w->counts = counts;
+    w->count_count = count;
+}
+
+void route_watch_count(struct route_watch *w, int64_t id)
+{
+    for (size_t i = 0; i < w->count_count; i++)
+        if (w->counts[i].id == id)
+            w->counts[i].taken++;
+    for (size_t i = 0; i < w->set.count; i++)
+        if (w->set.routes[i].id == id)
+            w->set.routes[i].calls_taken++;
+}
+
 static int refresh(struct route_watch *w, struct err *e)
 {
     int64_t version = 0;
@@ -79,6 +131,7 @@ static int refresh(struct route_watch *w, struct err *e)
     if (routes_read(w->load, &fresh, e) != 0)
         return -1;
     fresh.version = version;
+    carry_counts(w, &fresh);
     route_set_done(&w->set);
     w->set = fresh;
     return 0;
@@ -91,6 +144,11 @@ static void check_file(struct route_watch *w)
         return;
     w->looked_at_us = now_us;
     w->is_replaced = db_is_replaced(w->db);
+}
+
+const struct route_set *route_watch_peek(const struct route_watch *w)
+{
+    return &w->set;
 }
 
 const struct route_set *route_watch_poll(struct route_watch *w, struct err *problem)

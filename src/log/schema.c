@@ -181,13 +181,30 @@ static const char *const tables[] = {
     "  set_provider TEXT,"
     "  params_json TEXT,"
     "  created_at INTEGER NOT NULL DEFAULT " SQL_NOW_MS ","
-    "  note TEXT)",
+    "  note TEXT,"
+    /* For a time only.  Seconds instead of milliseconds would be a time long past,
+     * and a route that silently never holds. */
+    "  max_calls INTEGER CONSTRAINT max_calls_is_a_number_above_0"
+    "    CHECK(max_calls IS NULL OR (typeof(max_calls) = 'integer' AND max_calls > 0)),"
+    "  calls_taken INTEGER NOT NULL DEFAULT 0,"
+    "  until_at INTEGER CONSTRAINT until_at_is_in_unix_milliseconds"
+    "    CHECK(until_at IS NULL OR (typeof(until_at) = 'integer' AND until_at > 100000000000)),"
+    "  preset TEXT,"
+    "  recounts INTEGER NOT NULL DEFAULT 0)", /* how often calls_taken was set back */
+    /* The routes of a preset as a JSON array of rows. */
+    "CREATE TABLE preset("
+    "  name TEXT PRIMARY KEY,"
+    "  routes_json TEXT NOT NULL,"
+    "  saved_at INTEGER NOT NULL DEFAULT " SQL_NOW_MS ") WITHOUT ROWID",
     "CREATE TRIGGER routes_added AFTER INSERT ON routes BEGIN"
     "  UPDATE meta SET value = value + 1 WHERE key = 'routes_version'; END",
     "CREATE TRIGGER routes_changed AFTER UPDATE ON routes BEGIN"
     "  UPDATE meta SET value = value + 1 WHERE key = 'routes_version'; END",
     "CREATE TRIGGER routes_removed AFTER DELETE ON routes BEGIN"
     "  UPDATE meta SET value = value + 1 WHERE key = 'routes_version'; END",
+    /* The gateway counts ahead of the log; so it learns that its count is void. */
+    "CREATE TRIGGER routes_recounted AFTER UPDATE OF calls_taken ON routes WHEN NEW.calls_taken < OLD.calls_taken BEGIN"
+    "  UPDATE routes SET recounts = recounts + 1 WHERE id = NEW.id; END",
     "CREATE TABLE switch_history("
     "  id INTEGER PRIMARY KEY AUTOINCREMENT,"
     "  at INTEGER NOT NULL DEFAULT " SQL_NOW_MS ","

@@ -203,7 +203,7 @@ static int64_t cpu_ns(void)
 
 static int64_t best_ns(const struct route_set *s)
 {
-    struct route_subject who = {"5f0c2f0e-0000-4000-8000-000000000000", NULL, "claude-opus-5-5", true, PURPOSE_MAIN};
+    struct route_subject who = {"5f0c2f0e-0000-4000-8000-000000000000", NULL, "claude-opus-5-5", true, PURPOSE_MAIN, 0};
     int64_t best = INT64_MAX;
     for (int round = 0; round < 50; round++) {
         struct route_choice c;

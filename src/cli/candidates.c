@@ -9,6 +9,7 @@
 
 #include "base/text.h"
 #include "cli/command.h"
+#include "log/presets.h"
 #include "log/reader.h"
 #include "log/routes.h"
 
@@ -113,6 +114,17 @@ static void offer_routes(const struct line *l, struct db *db)
     route_set_done(&set);
 }
 
+static void offer_presets(const struct line *l, struct db *db)
+{
+    struct err ignored;
+    struct preset_list list;
+    if (presets_load(db, &list, &ignored) != 0)
+        return;
+    for (size_t i = 0; i < list.count; i++)
+        offer(l, list.items[i].name);
+    presets_done(&list);
+}
+
 static void offer_from_log(const struct line *l, void (*what)(const struct line *, struct db *))
 {
     struct db *db = open_log(l);
@@ -206,9 +218,12 @@ static void offer_words(const struct line *l)
 {
     static const char *const verbs[] = {"add", "edit", "enable", "disable", "rm", NULL};
     static const char *const shells[] = {"bash", "zsh", "fish", NULL};
+    static const char *const preset_verbs[] = {"save", "use", "off", "list", "rm", NULL};
     const char *name = l->command->name;
     if (strcmp(name, "route") == 0 && l->own_words >= 1 && strcmp(l->first, "add") != 0)
         offer_from_log(l, offer_routes);
+    if (strcmp(name, "preset") == 0 && l->own_words == 1)
+        offer_from_log(l, offer_presets);
     if (l->own_words > 0)
         return;
     if (strcmp(name, "model") == 0)
@@ -219,6 +234,8 @@ static void offer_words(const struct line *l)
         offer_from_log(l, offer_calls);
     else if (strcmp(name, "route") == 0)
         offer_list(l, verbs);
+    else if (strcmp(name, "preset") == 0)
+        offer_list(l, preset_verbs);
     else if (strcmp(name, "completion") == 0)
         offer_list(l, shells);
 }

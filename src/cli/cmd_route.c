@@ -3,28 +3,26 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/buf.h"
-#include "base/json.h"
+#include "base/clock.h"
 #include "base/mem.h"
 #include "base/text.h"
 #include "cli/command.h"
+#include "cli/limits.h"
 #include "cli/output.h"
+#include "cli/route_params.h"
 #include "cli/scope.h"
-#include "cli/start.h"
 #include "cli/table.h"
 #include "cli/values.h"
 #include "log/routes.h"
-#include "respan/params.h"
 
 static const struct option_spec route_options[] = {
     {"session", "ID", "only this session: id, its beginning, or title"},
     {"agent", "WHO", "only main, subagent or side calls"},
-    {"for", "GLOB", "only calls that ask for such a model"},
+    {"for", "GLOB", "only calls that ask for such a model; a TIME: 2h"},
+    LIMIT_OPTIONS,
     {"model", "M", "send this model instead"},
     {"provider", "P", "pin this provider"},
-    {"fallback", "A,B", "models Respan tries next"},
-    {"cache", "off|on|TTL", "Respan's response cache; a TTL such as 1h"},
-    {"params", "JSON", "other Respan parameters, an object"},
+    PARAM_OPTIONS,
     {"note", "TEXT", "a word to yourself"},
     {NULL, NULL, NULL},
 };
@@ -37,30 +35,47 @@ static const struct option_spec routes_options[] = {
 
 /* --- Listing ----------------------------------------------------------------- */
 
+static const char *on_word(const struct route *r, int64_t now_ms)
+{
+    return route_is_on(r, now_ms) ? "yes" : route_is_over(r, now_ms) ? "over" : "no";
+}
+
+/* Its note, and the preset it belongs to. */
+static void put_note(struct table *t, const struct route *r)
+{
+    char *both = r->preset ? xasprintf("preset %s%s%s", r->preset, r->note ? ": " : "", r->note ? r->note : "") : NULL;
+    table_put(t, both ? both : r->note);
+    free(both);
+}
+
 static void print_routes(const struct route_set *set, bool all)
 {
     static const struct table_column columns[] = {
         {.title = "ID", .right = true},      {.title = "ON"},       {.title = "FOR", .shrinks = true},
         {.title = "MODEL", .shrinks = true}, {.title = "PROVIDER"}, {.title = "PARAMS", .shrinks = true},
-        {.title = "NOTE", .shrinks = true},
+        {.title = "HOLDS", .shrinks = true}, {.title = "NOTE", .shrinks = true},
     };
     struct table t;
     size_t shown = 0;
+    int64_t now_ms = clock_wall_ms();
     table_init(&t, columns, sizeof columns / sizeof *columns);
     for (size_t i = 0; i < set->count; i++) {
         const struct route *r = &set->routes[i];
         char id[24];
-        if (!all && !r->enabled)
+        if (!all && !route_is_on(r, now_ms))
             continue;
         snprintf(id, sizeof id, "%lld", (long long)r->id);
         char *words = scope_words(r->session_id, r->purpose, r->model_glob);
         table_put(&t, id);
-        table_put(&t, r->enabled ? "yes" : "no");
+        char *holds = limits_words(r, now_ms);
+        table_put(&t, on_word(r, now_ms));
         table_put(&t, words);
         table_put(&t, r->set_model);
         table_put(&t, r->set_provider);
         table_put(&t, r->params_json);
-        table_put(&t, r->note);
+        table_put(&t, holds);
+        put_note(&t, r);
+        free(holds);
         free(words);
         shown++;
     }
@@ -76,7 +91,7 @@ static void print_routes_json(const struct route_set *set, bool all)
     cJSON *list = cJSON_CreateArray();
     for (size_t i = 0; i < set->count; i++) {
         const struct route *r = &set->routes[i];
-        if (!all && !r->enabled)
+        if (!all && !route_is_on(r, clock_wall_ms()))
             continue;
         cJSON *j = cJSON_CreateObject();
         json_add_count(j, "id", r->id);
@@ -89,6 +104,10 @@ static void print_routes_json(const struct route_set *set, bool all)
         json_add_text(j, "params_json", r->params_json);
         json_add_count(j, "created_at", r->created_at);
         json_add_text(j, "note", r->note);
+        json_add_count(j, "max_calls", r->max_calls > 0 ? r->max_calls : -1);
+        json_add_count(j, "calls_taken", r->calls_taken);
+        json_add_count(j, "until_at", r->until_at > 0 ? r->until_at : -1);
+        json_add_text(j, "preset", r->preset);
         cJSON_AddItemToArray(list, j);
     }
     out_json(list);
@@ -113,59 +132,6 @@ static int routes(struct cli *c, struct err *e)
 
 /* --- Editing ------------------------------------------------------------------- */
 
-/* "a,b" → ["a","b"] */
-static int fallback_json(const char *list, struct buf *out, struct err *e)
-{
-    buf_puts(out, "{\"fallback_models\":[");
-    for (const char *at = list, *first = list; *at; at += *at == ',') {
-        size_t len = strcspn(at, ",");
-        char *name = xstrndup(at, len);
-        int r = name_check("model", name, e);
-        if (at != first)
-            buf_putc(out, ',');
-        json_quote(out, name, len);
-        free(name);
-        if (r != 0)
-            return -1;
-        at += len;
-    }
-    buf_puts(out, "]}");
-    return 0;
-}
-
-/* Merge json (taken) over *params. */
-static int merge_params(char **params, char *json, struct err *e)
-{
-    char *merged = json ? params_merge(*params, json, e) : NULL;
-    free(json);
-    if (!merged)
-        return -1;
-    free(*params);
-    *params = merged;
-    return 0;
-}
-
-static int take_params(const struct args *a, struct route *r, struct err *e)
-{
-    const char *fallback = args_get(a, "fallback"), *cache = args_get(a, "cache"), *params = args_get(a, "params");
-    if (fallback && *fallback) {
-        struct buf json;
-        buf_init(&json);
-        int bad =
-            fallback_json(fallback, &json, e) != 0 || merge_params(&r->params_json, buf_take(&json, NULL), e) != 0;
-        buf_done(&json);
-        if (bad)
-            return -1;
-    }
-    if (cache && merge_params(&r->params_json, params_from_cache_word(cache, e), e) != 0)
-        return -1;
-    if (params && !*params)
-        xreplace(&r->params_json, NULL);
-    else if (params && merge_params(&r->params_json, xstrdup(params), e) != 0)
-        return err_prefix(e, "--params");
-    return r->params_json ? params_check(r->params_json, e) : 0;
-}
-
 /* An option that is given replaces, an empty one takes out. */
 static void take_text(const struct args *a, const char *name, char **slot)
 {
@@ -174,18 +140,39 @@ static void take_text(const struct args *a, const char *name, char **slot)
         xreplace(slot, *value ? value : NULL);
 }
 
+static int take_limits(const struct args *a, struct route *r, struct err *e)
+{
+    struct route_limits limits;
+    bool was_over = route_is_over(r, clock_wall_ms());
+    if (!limits_are_given(a))
+        return 0;
+    if (limits_take(a, &limits, e) != 0)
+        return -1;
+    if (limits.max_calls > 0 || args_has(a, "for-next")) {
+        r->max_calls = limits.max_calls;
+        r->calls_taken = 0;
+    }
+    if (limits.until_at > 0 || args_has(a, "until"))
+        r->until_at = limits.until_at;
+    if (was_over && !route_is_over(r, clock_wall_ms()))
+        r->enabled = true;
+    return 0;
+}
+
 static int take_settings(struct cli *c, struct db *db, struct route *r, struct err *e)
 {
     const struct args *a = &c->args;
     const char *session = args_get(a, "session");
     take_text(a, "agent", &r->purpose);
-    take_text(a, "for", &r->model_glob);
+    if (limits_glob(a))
+        xreplace(&r->model_glob, *limits_glob(a) ? limits_glob(a) : NULL);
     take_text(a, "model", &r->set_model);
     take_text(a, "provider", &r->set_provider);
     take_text(a, "note", &r->note);
     if ((r->purpose && scope_check_purpose(r->purpose, e) != 0) ||
         (r->set_model && name_check("model", r->set_model, e) != 0) ||
-        (r->set_provider && name_check("provider", r->set_provider, e) != 0) || take_params(a, r, e) != 0)
+        (r->set_provider && name_check("provider", r->set_provider, e) != 0) ||
+        route_params_take(a, &r->params_json, e) != 0 || take_limits(a, r, e) != 0)
         return CLI_USAGE;
     if (session) {
         char *id = NULL;
@@ -195,20 +182,14 @@ static int take_settings(struct cli *c, struct db *db, struct route *r, struct e
         r->session_id = id;
     }
     if (!r->set_model && !r->set_provider && !r->params_json)
-        return cli_usage(e, "a route needs something to set: --model, --provider, --fallback, --cache or --params");
+        return cli_usage(e, "a route needs something to set: --model, --provider, --cache, --params …");
     return CLI_DONE;
 }
 
 static int confirm(struct cli *c, struct db *db, const char *did, int64_t id, struct err *e)
 {
-    int64_t version;
-    if (routes_version(db, &version, e) != 0)
+    if (routes_tell_gateway(db, c->settings.log_path, e) != 0)
         return CLI_FAILED;
-    int r = gateway_await_routes(c->settings.log_path, version, e);
-    if (r < 0)
-        return CLI_FAILED;
-    if (r == 1)
-        cli_say("no gateway runs for this log; it holds once one does");
     printf("route %lld %s\n", (long long)id, did);
     return CLI_DONE;
 }
@@ -264,7 +245,8 @@ static int check_verb(const struct args *a, struct err *e)
             return cli_usage(e, "\"%s\" is one word too many for spantop route add", a->words[1]);
         if (i > 0 && a->word_count < 2)
             return cli_usage(e, "spantop route %s needs the route's id; spantop routes lists them", verb);
-        if (i >= 2 && a->option_count > 0 && (args_has(a, "model") || args_has(a, "provider") || args_has(a, "params")))
+        if (i >= 2 && a->option_count > 0 &&
+            (args_has(a, "model") || args_has(a, "provider") || limits_are_given(a) || route_params_are_given(a)))
             return cli_usage(e, "spantop route %s changes no settings; spantop route edit does", verb);
         return CLI_DONE;
     }
@@ -311,8 +293,8 @@ const struct command command_route = {
     .summary = "add, edit, enable, disable or remove routes",
     .synopsis = "add [--session ID] [--agent WHO] [--for GLOB] SETTINGS\n"
                 "edit ID SETTINGS | enable ID… | disable ID… | rm ID…",
-    .text = "",
-    .example = "spantop route add --agent subagent --model claude-haiku-5-5\nspantop route rm 3",
+    .text = PARAM_OPTIONS_TEXT,
+    .example = "spantop route add --agent subagent --model claude-haiku-5-5 --for-next 10",
     .options = route_options,
     .min_words = 1,
     .max_words = 64,

@@ -7,17 +7,19 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/mem.h"
 #include "cli/command.h"
+#include "cli/limits.h"
 #include "cli/output.h"
 #include "cli/scope.h"
-#include "cli/start.h"
 #include "log/routes.h"
 
 static const struct option_spec options[] = {
     {"clear", NULL, "take the switch of this scope out"},
     {"session", "ID", "only this session: id, its beginning, or title"},
-    {"for", "GLOB", "only calls asking for such a model: 'claude-opus-*'"},
+    {"for", "GLOB", "only calls asking for such a model; a TIME: 2h"},
+    LIMIT_OPTIONS,
     {NULL, NULL, NULL},
 };
 
@@ -27,6 +29,7 @@ struct change {
     const char *value; /* NULL: clear */
     char *session_id;
     const char *glob;
+    struct route_limits limits;
 };
 
 static const char *value_of(const struct route *r, enum route_setting what)
@@ -45,16 +48,19 @@ static int show(struct db *db, const struct change *c, struct err *e)
     struct route_set set;
     bool is_scoped = c->session_id || c->glob;
     size_t shown = 0;
+    int64_t now_ms = clock_wall_ms();
     if (routes_load(db, &set, e) != 0)
         return -1;
     for (size_t i = 0; i < set.count; i++) {
         const struct route *r = &set.routes[i];
-        if (!r->enabled || !value_of(r, c->what))
+        if (!route_is_on(r, now_ms) || !value_of(r, c->what))
             continue;
         if (is_scoped && !(is_same(r->session_id, c->session_id) && is_same(r->model_glob, c->glob)))
             continue;
         char *line = scope_words(r->session_id, r->purpose, r->model_glob);
-        char *whole = xasprintf("%s for %s", value_of(r, c->what), line);
+        char *holds = limits_words(r, now_ms);
+        char *whole = xasprintf("%s for %s%s%s", value_of(r, c->what), line, holds ? ", " : "", holds ? holds : "");
+        free(holds);
         out_text(whole, strlen(whole));
         putchar('\n');
         free(whole);
@@ -88,21 +94,10 @@ static char *full_model_name(const char *name)
     return copy;
 }
 
-static int tell_gateway(struct db *db, const char *log_path, struct err *e)
-{
-    int64_t version;
-    if (routes_version(db, &version, e) != 0)
-        return -1;
-    int r = gateway_await_routes(log_path, version, e);
-    if (r == 1)
-        cli_say("no gateway runs for this log; it holds once one does");
-    return r < 0 ? -1 : 0;
-}
-
 static int apply(struct db *db, const struct change *c, const char *log_path, struct err *e)
 {
     struct route_scope scope = {.session_id = c->session_id, .model_glob = c->glob};
-    if (routes_switch(db, c->what, &scope, c->value, e) != 0 || tell_gateway(db, log_path, e) != 0)
+    if (routes_switch_limited(db, c->what, &scope, c->value, &c->limits, e) != 0 || routes_tell_gateway(db, log_path, e) != 0)
         return -1;
     char *words = scope_words(c->session_id, NULL, c->glob);
     char *line = c->value ? xasprintf("%s %s for %s, from the next call on", c->word, c->value, words)
@@ -120,11 +115,13 @@ static int run_switch(struct cli *c, enum route_setting what, struct err *e)
     const char *name = c->args.word_count ? c->args.words[0] : NULL;
     bool clears = args_has(&c->args, "clear");
     struct change change = {
-        .what = what, .word = what == ROUTE_MODEL ? "model" : "provider", .glob = args_get(&c->args, "for")};
+        .what = what, .word = what == ROUTE_MODEL ? "model" : "provider", .glob = limits_glob(&c->args)};
     const char *session = args_get(&c->args, "session");
     if (name && clears)
         return cli_usage(e, "either a %s or --clear, not both", change.word);
-    if ((name && name_check(change.word, name, e) != 0) ||
+    if (!name && limits_are_given(&c->args))
+        return cli_usage(e, "--for-next, --until and --for TIME need a %s that holds so long", change.word);
+    if (limits_take(&c->args, &change.limits, e) != 0 || (name && name_check(change.word, name, e) != 0) ||
         (change.glob && name_check("model glob", change.glob, e) != 0))
         return CLI_USAGE;
     struct db *db = db_open(c->settings.log_path, name || clears ? DB_WRITE : DB_READ, e);
@@ -154,7 +151,7 @@ static int provider(struct cli *c, struct err *e)
 const struct command command_model = {
     .name = "model",
     .summary = "show, switch or clear the model, for all or one session",
-    .synopsis = "[NAME|--clear] [--session ID] [--for GLOB]",
+    .synopsis = "[NAME|--clear] [--session ID] [--for GLOB] [--for-next N] [--until TIME]",
     .text = "The switch holds from the very next call. Without a name: what is in force.\n"
             "A name replaces, --clear removes every model setting of exactly that scope.",
     .example = "spantop model claude-sonnet-5-5\n"
@@ -168,7 +165,7 @@ const struct command command_model = {
 const struct command command_provider = {
     .name = "provider",
     .summary = "show, pin or unpin the provider",
-    .synopsis = "[NAME|--clear] [--session ID] [--for GLOB]",
+    .synopsis = "[NAME|--clear] [--session ID] [--for GLOB] [--for-next N] [--until TIME]",
     .text = "The pin holds from the very next call, as the header X-Respan-Route-Provider.\n"
             "Without a name: what is in force. spantop models lists providers.",
     .example = "spantop provider vertex_ai\nspantop provider --clear",

@@ -24,6 +24,7 @@ const struct command *const commands[] = {
     &command_models,
     &command_routes,
     &command_route,
+    &command_preset,
     &command_calls,
     &command_show,
     &command_stats,
@@ -113,18 +114,18 @@ void command_print_list(void)
            "");
     for (size_t i = 0; commands[i]; i++)
         printf("  spantop %-9s %s\n", commands[i]->name, commands[i]->summary);
-    printf("\n"
-           "spantop COMMAND --help tells more; spantop help options: --listen, --log, …\n"
+    printf("spantop COMMAND --help tells more; spantop help options: --listen, --log, …\n"
            "Example: spantop in one terminal, spantop run claude in another\n");
 }
 
 void command_print_options(void)
 {
     printf("Options of every command, before or after its own words:\n");
-    for (const struct option_spec *s = common_options; s->name; s++)
-        print_option(s);
-    printf("Each has an environment name (--key-file: SPANTOP_KEY_FILE) and a line in the\n"
-           "config file (key-file = …). Order: option, environment, config file, default.\n"
+    for (const struct option_spec *s = common_options; s->name; s++) {
+        if (s->help)
+            print_option(s);
+    }
+    printf("Order: option, environment (SPANTOP_KEY_FILE), config (key-file = …), default.\n"
            "Example: spantop serve --listen 127.0.0.1:5000 --log /tmp/try.db\n");
 }
 

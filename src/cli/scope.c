@@ -7,6 +7,7 @@
 #include "base/buf.h"
 #include "base/mem.h"
 #include "cli/command.h"
+#include "cli/start.h"
 #include "log/reader.h"
 
 #define NAME_LONGEST 128 /* the longest model slugs have about 60 characters */
@@ -50,6 +51,17 @@ char *scope_words(const char *session_id, const char *purpose, const char *model
     if (b.len == 0)
         buf_puts(&b, "every session");
     return buf_take(&b, NULL);
+}
+
+int routes_tell_gateway(struct db *db, const char *log_path, struct err *e)
+{
+    int64_t version;
+    if (routes_version(db, &version, e) != 0)
+        return -1;
+    int r = gateway_await_routes(log_path, version, e);
+    if (r == 1)
+        cli_say("no gateway runs for this log; it holds once one does");
+    return r < 0 ? -1 : 0;
 }
 
 int name_check(const char *what, const char *name, struct err *e)

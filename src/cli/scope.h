@@ -19,6 +19,10 @@ NODISCARD int scope_check_purpose(const char *purpose, struct err *e);
 /* In words: "every session", "session api-refactor, model opus-*".  Caller frees. */
 char *scope_words(const char *session_id, const char *purpose, const char *model_glob);
 
+/* Wait until the running gateway has read the routes as they are now; without one a
+ * word on stderr.  -1: it has not. */
+NODISCARD int routes_tell_gateway(struct db *db, const char *log_path, struct err *e);
+
 /* A model or provider name that can go upstream: visible ASCII, not too long. */
 NODISCARD int name_check(const char *what, const char *name, struct err *e);
 

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <time.h>
 
 #include "base/clock.h"
 
@@ -125,6 +126,54 @@ int value_since(const char *text, int64_t now_ms, int64_t *since_ms, struct err 
     if (value_duration("--since", text, 0, &back_ms, e) != 0)
         return err_set(e, "--since needs a time such as 1h or 7d, \"today\" or \"all\", not \"%s\"", text);
     *since_ms = back_ms < now_ms ? now_ms - back_ms : 0;
+    return 0;
+}
+
+/* Local time; -1 when the text is none of the forms.  *is_bare: a time without a day. */
+static int64_t local_time(const char *text, int64_t now_ms, bool *is_bare)
+{
+    static const char *const forms[] = {"%H:%M", "%H:%M:%S", "%Y-%m-%d", "%Y-%m-%d %H:%M", "%Y-%m-%dT%H:%M",
+                                        "%Y-%m-%d %H:%M:%S", "%Y-%m-%dT%H:%M:%S"};
+    time_t now = (time_t)(now_ms / 1000);
+    for (size_t i = 0; i < sizeof forms / sizeof *forms; i++) {
+        struct tm t;
+        *is_bare = i < 2;
+        localtime_r(&now, &t);
+        t.tm_sec = 0;
+        if (!*is_bare)
+            t.tm_hour = t.tm_min = 0;
+        const char *end = strptime(text, forms[i], &t);
+        if (!end || *end)
+            continue;
+        t.tm_isdst = -1;
+        return (int64_t)mktime(&t) * 1000;
+    }
+    return -1;
+}
+
+static int64_t next_day(int64_t ms)
+{
+    time_t at = (time_t)(ms / 1000);
+    struct tm t;
+    localtime_r(&at, &t);
+    t.tm_mday++;
+    t.tm_isdst = -1; /* the same hour by the clock, summer time or not */
+    return (int64_t)mktime(&t) * 1000;
+}
+
+int value_until(const char *what, const char *text, int64_t now_ms, int64_t *until_ms, struct err *e)
+{
+    bool is_bare = false;
+    int64_t at = local_time(text, now_ms, &is_bare);
+    if (at < 0)
+        at = clock_from_iso(text);
+    if (at < 0)
+        return err_set(e, "%s needs a time such as 18:00 or \"2026-11-30 18:00\", not \"%s\"", what, text);
+    if (is_bare && at <= now_ms)
+        at = next_day(at);
+    if (at <= now_ms)
+        return err_set(e, "%s %s is over already", what, text);
+    *until_ms = at;
     return 0;
 }
 

@@ -24,6 +24,10 @@ NODISCARD int value_address(const char *what, const char *text, struct err *e);
 /* --since: a duration back from now, "today" or "all"; gives Unix ms. */
 NODISCARD int value_since(const char *text, int64_t now_ms, int64_t *since_ms, struct err *e);
 
+/* A point in time to come: 18:00 (today's or tomorrow's, local), 2026-11-30,
+ * "2026-11-30 18:00", or ISO 8601 with a zone; gives Unix ms. */
+NODISCARD int value_until(const char *what, const char *text, int64_t now_ms, int64_t *until_ms, struct err *e);
+
 /* s in single quotes, for a POSIX shell. */
 void shell_quote(struct buf *out, const char *s);
 /* s as one word of a POSIX shell, quoted only where it needs to be. */

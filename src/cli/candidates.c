@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/buf.h"
 #include "base/text.h"
 #include "cli/command.h"
 #include "log/presets.h"
@@ -27,9 +28,15 @@ struct line {
 
 static void offer(const struct line *l, const char *word)
 {
-    /* A name with a control character could not be typed anyway. */
-    if (word && strncmp(word, l->partial, strlen(l->partial)) == 0 && strpbrk(word, "\n\r\t\x1b") == NULL)
+    struct buf clean;
+    if (!word || strncmp(word, l->partial, strlen(l->partial)) != 0)
+        return;
+    /* What has to be cleaned could not be typed anyway. */
+    buf_init(&clean);
+    text_clean(&clean, word, strlen(word), false, false);
+    if (strcmp(clean.data, word) == 0)
         printf("%s\n", word);
+    buf_done(&clean);
 }
 
 static void offer_list(const struct line *l, const char *const *list)

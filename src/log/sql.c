@@ -1,6 +1,10 @@
 #include "log/sql.h"
 
+#include <string.h>
+
+#include "base/buf.h"
 #include "base/mem.h"
+#include "base/text.h"
 
 sqlite3_stmt *sql_prepare(sqlite3 *sq, const char *sql, struct err *e)
 {
@@ -50,10 +54,20 @@ int sql_int64(sqlite3 *sq, const char *sql, int64_t *n, struct err *e)
 
 void sql_bind_text(sqlite3_stmt *st, int at, const char *s)
 {
-    if (s == NULL)
+    size_t len = s ? strlen(s) : 0;
+    if (s == NULL) {
         sqlite3_bind_null(st, at);
-    else
-        sqlite3_bind_text(st, at, s, -1, SQLITE_STATIC);
+    } else if (text_is_utf8(s, len)) {
+        sqlite3_bind_text(st, at, s, (int)len, SQLITE_STATIC);
+    } else {
+        /* A header may hold any bytes, but who reads the log may take a text at its
+         * word (Python's sqlite3 fails on the whole row). */
+        struct buf clean;
+        buf_init(&clean);
+        text_clean(&clean, s, len, false, false);
+        sqlite3_bind_text(st, at, clean.data, (int)clean.len, SQLITE_TRANSIENT);
+        buf_done(&clean);
+    }
 }
 
 void sql_bind_known(sqlite3_stmt *st, int at, int64_t n)

@@ -27,7 +27,8 @@ NODISCARD int sql_done(sqlite3_stmt *st, struct err *e);
 /* First column of the first row. 1: no row (*n unchanged). */
 NODISCARD int sql_int64(sqlite3 *sq, const char *sql, int64_t *n, struct err *e);
 
-/* Bind; NULL and negative (unknown) become NULL.  Text must live until the step. */
+/* Bind; NULL and negative (unknown) become NULL.  Text must live until the step;
+ * bytes that are no UTF-8 become U+FFFD. */
 void sql_bind_text(sqlite3_stmt *st, int at, const char *s);
 void sql_bind_known(sqlite3_stmt *st, int at, int64_t n);
 void sql_bind_blob(sqlite3_stmt *st, int at, struct bytes b); /* data NULL: NULL */

@@ -16,6 +16,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -274,6 +275,7 @@ int gateway_run(const struct gateway_options *o, struct err *e)
     struct sigaction before[WATCHED_SIGNALS + 1];
     int rc = -1;
     keep_memory();
+    (void)setrlimit(RLIMIT_CORE, &(struct rlimit){0, 0}); /* a dump would hold the keys */
     umask(077); /* whatever is made here, SQLite's own files too, is the user's alone */
     g.drain_timer = (struct timer){.fn = on_drained_long_enough, .arg = &g};
     g.loop = loop_new(e);

@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "base/clock.h"
 #include "base/mem.h"
@@ -12,6 +13,8 @@
 #define RESPONSE_KEEP_MAX ((size_t)16 << 20)
 /* A running call is told at most five times a second. */
 #define PROGRESS_US 200000
+/* Shorter is no key, and may stand in any sentence. */
+#define SECRET_LEAST ((size_t)8)
 
 static char *header_copy(const struct headers *h, const char *name)
 {
@@ -182,6 +185,31 @@ static void fill_times(struct call *c, const struct exchange *x)
         c->ttft_ms = ms_between(x->started_us, x->first_content_us);
 }
 
+static void hide(char *text, const char *secret)
+{
+    size_t len = secret ? strlen(secret) : 0;
+    if (len < SECRET_LEAST)
+        return;
+    for (char *at = strstr(text, secret); at; at = strstr(at + len, secret))
+        memset(at, '*', len);
+}
+
+/* Some upstreams repeat the key they refuse. */
+static void hide_keys(char *text, const struct exchange *x)
+{
+    const struct headers *h = x->client_headers;
+    if (!text)
+        return;
+    hide(text, x->g->options->respan_key);
+    for (size_t i = 0; i < h->count; i++) {
+        const char *value = headers_value(h, i);
+        if (strcasecmp(headers_name(h, i), "x-api-key") == 0)
+            hide(text, value);
+        else if (strcasecmp(headers_name(h, i), "Authorization") == 0)
+            hide(text, value + strcspn(value, " ") + strspn(value + strcspn(value, " "), " "));
+    }
+}
+
 /* The row shows the try that answered. */
 static void fill_second_try(struct call *c, const struct exchange *x)
 {
@@ -209,6 +237,7 @@ void record_end(struct exchange *x)
         xreplace(&c.error_type, own_type ? own_type : x->error_type);
         xreplace(&c.error_message, x->error_message);
     }
+    hide_keys(c.error_message, x);
     c.bytes_in = x->bytes_in;
     c.bytes_out = x->bytes_out;
     c.request_id = xstrdup(x->request_id);

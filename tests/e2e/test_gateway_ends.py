@@ -209,6 +209,7 @@ def test_request_is_not_sent_again_when_a_kept_connection_dies(recorded, recorde
 def test_connection_closed_while_idle_is_replaced(recorded, recorder):
     recorder.answer(*plain_then_close())
     assert recorded.messages(b"{}").status == 200
+    wait_for(lambda: recorder.open_count() == 0, what="the upstream to close")
     for _ in range(3):
         assert recorded.messages(b"{}").status == 200
     assert recorder.connections == 2

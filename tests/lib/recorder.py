@@ -84,6 +84,11 @@ class Recorder:
                 raise AssertionError(f"waited {limit_s:g} s for request {count} upstream; {len(self.requests)} came")
             return self.requests[count - 1]
 
+    def open_count(self):
+        """Connections that this side has not closed."""
+        with self._lock:
+            return len(self._open)
+
     def stop(self):
         self._stopped = True
         # shutdown, since close() alone leaves a blocked accept() waiting
@@ -122,9 +127,9 @@ class Recorder:
         except (OSError, ValueError):
             pass
         finally:
+            connection.close()
             with self._lock:
                 self._open.discard(raw)
-            connection.close()
 
     def _read(self, connection, number, buffer):
         while b"\r\n\r\n" not in buffer:

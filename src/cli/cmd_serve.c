@@ -77,8 +77,8 @@ const struct command command_serve = {
     .name = "serve",
     .summary = "run the gateway alone, in the foreground",
     .synopsis = "[--listen ADDR:PORT] [--upstream URL] [--log FILE]\n"
-                "[--key-file FILE] [--ca-file FILE]\n"
-                "[--no-bodies] [--redact PATTERN] [--keep TIME] [--max-log-bytes N]",
+                "[--key-file FILE] [--ca-file FILE] [--keep TIME]\n"
+                "[--no-bodies] [--redact PATTERN] [--max-log-bytes SIZE]",
     .text = "Prints one line when it listens. SIGTERM lets calls in flight finish, SIGINT\n"
             "does not. The Respan key that the local token of spantop env stands for comes\n"
             "from RESPAN_API_KEY, then --key-file. A key a client sends is passed on.",

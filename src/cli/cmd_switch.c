@@ -151,7 +151,7 @@ static int provider(struct cli *c, struct err *e)
 const struct command command_model = {
     .name = "model",
     .summary = "show, switch or clear the model, for all or one session",
-    .synopsis = "[NAME|--clear] [--session ID] [--for GLOB] [--for-next N] [--until TIME]",
+    .synopsis = "[NAME|--clear] [--session ID] [--for GLOB] [--until TIME] …",
     .text = "The switch holds from the very next call. Without a name: what is in force.\n"
             "A name replaces, --clear removes every model setting of exactly that scope.",
     .example = "spantop model claude-sonnet-5-5\n"
@@ -165,7 +165,7 @@ const struct command command_model = {
 const struct command command_provider = {
     .name = "provider",
     .summary = "show, pin or unpin the provider",
-    .synopsis = "[NAME|--clear] [--session ID] [--for GLOB] [--for-next N] [--until TIME]",
+    .synopsis = "[NAME|--clear] [--session ID] [--for GLOB] [--until TIME] …",
     .text = "The pin holds from the very next call, as the header X-Respan-Route-Provider.\n"
             "Without a name: what is in force. spantop models lists providers.",
     .example = "spantop provider vertex_ai\nspantop provider --clear",

@@ -125,12 +125,26 @@ static void set_pin(const struct router *router, struct headers *h, struct route
     r->pin_route = route->id;
 }
 
+/* A session's id becomes part of a JSON text and of a name at Respan. */
+static bool is_plain_id(const char *id)
+{
+    size_t len = id ? strspn(id, "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ-_.") : 0;
+    return len > 0 && len <= 128 && !id[len];
+}
+
+/* Where the route's parameters go up anyway, Respan is told the session, too. */
+static char *route_params(const struct route_choice *choice, const char *session_id, struct err *e)
+{
+    return is_plain_id(session_id) ? params_with_thread(choice->params_json, session_id, e) : xstrdup(choice->params_json);
+}
+
 /* The client's own parameters win over a route's, key by key. */
-static void set_params(struct headers *h, struct routed *r, const struct route_choice *choice)
+static void set_params(struct headers *h, struct routed *r, const struct route_choice *choice, const char *session_id)
 {
     const char *names[] = {PARAMS_HEADER, PARAMS_HEADER_LEGACY};
     struct err e;
     char *client_json = NULL;
+    char *ours = NULL;
     char *merged = NULL;
     char *value = NULL;
     for (size_t i = 0; i < 2 && !client_json; i++) {
@@ -143,7 +157,8 @@ static void set_params(struct headers *h, struct routed *r, const struct route_c
             return;
         }
     }
-    merged = params_merge(choice->params_json, client_json, &e);
+    ours = route_params(choice, session_id, &e);
+    merged = ours ? params_merge(ours, client_json, &e) : NULL;
     value = merged ? params_encode(merged) : NULL;
     if (value) {
         headers_remove(h, PARAMS_HEADER);
@@ -155,6 +170,7 @@ static void set_params(struct headers *h, struct routed *r, const struct route_c
         add_note(r, "the route's parameters are no JSON object and were left out");
     }
     free(client_json);
+    free(ours);
     free(merged);
     free(value);
 }
@@ -209,12 +225,15 @@ void router_apply(const struct router *router, const char *rest, const struct bl
         r->model_asked = xstrdup(who.model);
         route_choose(routes, &who, &choice);
         r->note = xstrdup(choice.note);
+        /* It is lent by the headers, which change below. */
+        char *session_id = choice.params ? xstrdup(who.session_id) : NULL;
         if (is_usable(router, choice.model) && body)
             switch_model(router, r, body, h, choice.model);
         if (is_usable(router, choice.provider))
             set_pin(router, h, r, choice.provider);
         if (is_usable(router, choice.params))
-            set_params(h, r, &choice);
+            set_params(h, r, &choice, session_id);
+        free(session_id);
         r->limited_count = choice.limited_count;
         memcpy(r->limited, choice.limited, sizeof r->limited);
         route_choice_done(&choice);

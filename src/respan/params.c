@@ -309,6 +309,22 @@ char *params_merge(const char *base_json, const char *top_json, struct err *e)
     return buf_take(&out, NULL);
 }
 
+char *params_with_thread(const char *json, const char *session_id, struct err *e)
+{
+    struct buf member;
+    size_t len = strlen(json);
+    struct span value;
+    bool has_one = json_member(json, len, json_skip_space(json, len, 0), "thread_identifier", &value);
+    bool is_auto = has_one && value.len == 6 && memcmp(json + value.off, "\"auto\"", 6) == 0;
+    buf_init(&member);
+    buf_puts(&member, "{\"thread_identifier\":\"claudecode_");
+    buf_puts(&member, session_id);
+    buf_puts(&member, "\"}");
+    char *with = is_auto ? params_merge(json, member.data, e) : params_merge(has_one ? NULL : member.data, json, e);
+    buf_done(&member);
+    return with;
+}
+
 /* --- The header -------------------------------------------------------------------- */
 
 char *params_encode(const char *json)

@@ -15,6 +15,10 @@
 NODISCARD int params_check(const char *json, struct err *e);
 /* Merge two JSON objects; top's keys win.  Either may be NULL.  Caller frees; NULL on bad JSON. */
 char *params_merge(const char *base_json, const char *top_json, struct err *e);
+/* With a thread_identifier when it has none, or has "auto": "claudecode_SESSION", the
+ * name Respan's own hook for Claude Code gives a session.  json is an object; caller
+ * frees; NULL on bad JSON. */
+char *params_with_thread(const char *json, const char *session_id, struct err *e);
 /* Header value for a JSON object / JSON object in a header value.  Caller frees. */
 char *params_encode(const char *json);
 char *params_decode(const char *header_value, struct err *e);

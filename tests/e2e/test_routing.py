@@ -1,7 +1,9 @@
 """A switch never breaks a session: what only the old model takes is left behind, a
 refused switch goes up again as it came, a pin whose provider fails lets go."""
+import base64
 import json
 
+import pytest
 from spantop import wait_for
 
 SESSION = "aaaaaaaa-0000-4000-8000-000000000001"
@@ -122,3 +124,69 @@ def test_settings_of_pins_that_make_no_sense(stage):
     for words in (("--pin-failures", "0"), ("--pin-rest", "0s"), ("--pin-long-wait", "soon")):
         done = stage.run("status", *words)
         assert done.returncode == 2 and words[0] in done.stderr, done
+
+
+# ---- Respan's parameters ------------------------------------------------------------
+
+NEW, LEGACY = "x-data-respan-params", "x-data-keywordsai-params"
+
+
+def params_sent(gateway, sim, headers=(), session=SESSION):
+    """What the upstream got: (name, object) of each parameter header."""
+    session = [("X-Claude-Code-Session-Id", session)] if session else []
+    assert gateway.messages(BODY, [*session, *headers]).status == 200
+    sent = [(name.lower(), value) for name, value in sim.requests()[-1]["headers"]]
+    return [(name, json.loads(base64.b64decode(value))) for name, value in sent if name in (NEW, LEGACY)]
+
+
+def encoded(value):
+    return base64.b64encode(json.dumps(value).encode()).decode()
+
+
+def test_parameters_of_a_route_name_the_session(gateway, sim):
+    route(gateway, params_json='{"cache_enabled":true}')
+    assert params_sent(gateway, sim) == [(NEW, {"cache_enabled": True, "thread_identifier": f"claudecode_{SESSION}"})]
+    assert params_sent(gateway, sim, session=None) == [(NEW, {"cache_enabled": True})]
+    route(gateway, params_json='{"thread_identifier":"mine"}')
+    assert params_sent(gateway, sim) == [(NEW, {"cache_enabled": True, "thread_identifier": "mine"})]
+
+
+@pytest.mark.parametrize("name", ["X-Data-Respan-Params", "X-Data-Keywordsai-Params"])
+def test_keys_of_the_client_win_over_those_of_a_route(gateway, sim, name):
+    mine = {"cache_ttl": 7, "customer_identifier": "me", "thread_identifier": "t"}
+    assert params_sent(gateway, sim, [(name, encoded(mine))]) == [(name.lower(), mine)]  # without a route as it came
+    route(gateway, params_json='{"cache_enabled":true,"cache_ttl":60}')
+    assert params_sent(gateway, sim, [(name, encoded(mine))]) == [(NEW, {"cache_enabled": True, **mine})]
+
+
+def test_without_a_route_that_gives_parameters_none_are_added(gateway, sim):
+    route(gateway, set_model="claude-sonnet-5")
+    assert params_sent(gateway, sim) == []
+
+
+def test_typed_options_become_parameters(gateway, sim, stage):
+    done = stage.run("--log", gateway.log.path, "route", "add", "--fallback", "claude-sonnet-5,claude-opus-5", "--cache", "1h",
+                     "--customer", "team-7", "--thread", "auto", "--custom-id", "x1", "--exclude-models", "claude-haiku-5-5",
+                     "--exclude-providers", "azure,bedrock", "--retries", "2", "--log-at-respan", "off",
+                     "--params", '{"metadata":{"team":"7"}}')
+    assert done.returncode == 0, done
+    assert params_sent(gateway, sim) == [(NEW, {
+        "fallback_models": ["claude-sonnet-5", "claude-opus-5"], "cache_enabled": True, "cache_ttl": 3600,
+        "customer_identifier": "team-7", "thread_identifier": f"claudecode_{SESSION}", "custom_identifier": "x1",
+        "exclude_models": ["claude-haiku-5-5"], "exclude_providers": ["azure", "bedrock"],
+        "retry_params": {"retry_enabled": True, "num_retries": 2}, "disable_log": True, "metadata": {"team": "7"}})]
+    done = stage.run("--log", gateway.log.path, "route", "edit", 1, "--cache", "off", "--retries", "", "--custom-id", "",
+                     "--exclude-models", "", "--exclude-providers", "", "--log-at-respan", "", "--fallback", "", "--customer", "")
+    assert done.returncode == 0, done
+    stored = json.loads(gateway.log.query("SELECT params_json FROM routes")[0]["params_json"])
+    assert stored == {"cache_enabled": False, "thread_identifier": "auto", "metadata": {"team": "7"}}
+
+
+@pytest.mark.parametrize("words, key", [
+    (("--customer", "x" * 121), "customer_identifier"), (("--params", '{"retry_params":{"num_retries":"many"}}'), "retry_params.num_retries"),
+    (("--params", '{"fallback_models":"a"}'), "fallback_models"), (("--params", '{"nonsense":1}'), "nonsense"),
+    (("--params", '{"load_balance_models":[{"weight":1}]}'), "load_balance_models"), (("--retries", "x"), "--retries"),
+    (("--fallback", "a,,b"), "model"), (("--log-at-respan", "maybe"), "--log-at-respan")])
+def test_error_names_the_parameter_that_is_wrong(stage, gateway, words, key):
+    done = stage.run("--log", gateway.log.path, "route", "add", *words)
+    assert done.returncode == 2 and key in done.stderr, done

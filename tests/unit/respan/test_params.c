@@ -138,6 +138,25 @@ static void test_bad_json_is_not_merged(void **state)
     assert_null(params_merge("{}", "", NULL));
 }
 
+static void assert_thread(const char *json, const char *expected)
+{
+    struct err e = {{0}};
+    char *with = params_with_thread(json, "s-1", &e);
+    if (!with || strcmp(with, expected) != 0)
+        fail_msg("%s: expected %s, came %s %s", json, expected, with ? with : "nothing", e.text);
+    free(with);
+}
+
+static void test_thread_is_the_session_unless_one_is_named(void **state)
+{
+    (void)state;
+    assert_thread("{}", "{\"thread_identifier\":\"claudecode_s-1\"}");
+    assert_thread("{\"a\":1}", "{\"thread_identifier\":\"claudecode_s-1\",\"a\":1}");
+    assert_thread("{\"thread_identifier\":\"mine\"}", "{\"thread_identifier\":\"mine\"}");
+    assert_thread("{\"thread_identifier\":\"auto\",\"a\":1}", "{\"a\":1,\"thread_identifier\":\"claudecode_s-1\"}");
+    assert_null(params_with_thread("[]", "s", NULL));
+}
+
 /* --- The header --- */
 
 static void test_header_value_and_back(void **state)
@@ -198,6 +217,7 @@ int main(void)
         cmocka_unit_test(test_right_parameters_pass),       cmocka_unit_test(test_wrong_ones_are_refused_by_name),
         cmocka_unit_test(test_lengths_count_characters),    cmocka_unit_test(test_top_wins_key_by_key),
         cmocka_unit_test(test_values_are_not_printed_anew), cmocka_unit_test(test_bad_json_is_not_merged),
+        cmocka_unit_test(test_thread_is_the_session_unless_one_is_named),
         cmocka_unit_test(test_header_value_and_back),       cmocka_unit_test(test_cache_words),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

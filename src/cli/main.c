@@ -1,11 +1,13 @@
 /* spantop: find the command, gather its settings, run it, say what went wrong.
  *
  * Exit status: 0 done, 1 failed, 2 wrong usage; `run` gives its command's own. */
+#include <fcntl.h>
 #include <locale.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/text.h"
 #include "cli/command.h"
@@ -104,10 +106,23 @@ static int dispatch(struct cli *c, int argc, char **argv, struct err *e)
     return run_command(c, e);
 }
 
+/* The next file or socket would take the number of a standard one that is closed,
+ * and a message end up in it.  Read-only, so that writing fails as it did. */
+static void fill_standard_files(void)
+{
+    int fd;
+    do
+        fd = open("/dev/null", O_RDONLY);
+    while (fd >= 0 && fd <= STDERR_FILENO);
+    if (fd >= 0)
+        close(fd);
+}
+
 int main(int argc, char **argv)
 {
     struct cli c = {.program = argc > 0 ? argv[0] : "spantop"};
     struct err e = {""};
+    fill_standard_files();
     setlocale(LC_ALL, "");
     setlocale(LC_NUMERIC, "C"); /* figures in JSON and in prices have a point everywhere */
     signal(SIGPIPE, SIG_IGN);   /* a pipe that closed is seen by its write */

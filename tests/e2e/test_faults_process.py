@@ -7,13 +7,18 @@ import collections
 import json
 import os
 import random
+import shlex
 import signal
+import socket
+import subprocess
 import threading
 import time
 
 import pytest
+import spantop
 from load import Load
 from spantop import KEY, PROGRAM, SLOWER, wait_for
+from wire import Client
 
 KILLS = int(os.environ.get("SPANTOP_KILLS", "24"))
 # The promise: what ended, or began, so long before the end is in the log.
@@ -142,6 +147,44 @@ def test_dashboards_killed_beside_it(stage, sim):
     again = stage.gateway(sim, log=gateway.log.path)
     check_round(stage, sim, again.log, calls, 0, killed_at)
     check_integrity(again.log)
+
+
+# -- Standard files -----------------------------------------------------------------------------
+def test_closed_standard_files_are_nobody_elses(stage, recorder, monkeypatch):
+    """Else the log or a client's socket gets the number, and a message is written into it."""
+    closing = stage.folder / "closing"
+    closing.write_text(f'#!/bin/sh\nexec {shlex.quote(spantop.PROGRAM)} "$@" <&- 2>&-\n')
+    closing.chmod(0o755)
+    with monkeypatch.context() as patched:
+        patched.setattr(spantop, "PROGRAM", str(closing))
+        gateway = stage.gateway(recorder)
+    assert [os.readlink(f"/proc/{gateway.pid}/fd/{n}") for n in (0, 2)] == ["/dev/null"] * 2
+    os.rename(gateway.log.path, f"{gateway.log.path}.away")  # gives it something to say
+    wait_for(lambda: gateway.health()["problem"], what="the problem to be told")
+    assert gateway.messages(b"{}").status == 200
+
+
+def test_reader_of_its_messages_that_goes_away_harms_nothing(stage, recorder):
+    read, write = os.pipe()
+    port = free_port()
+    with subprocess.Popen([PROGRAM, "serve", "--listen", f"127.0.0.1:{port}", "--log", stage.folder / "log.db", "--upstream",
+                           recorder.base_url], env=stage.environment(), stdin=subprocess.DEVNULL, stdout=write, stderr=write) as p:
+        os.close(write)
+        assert b"listening" in os.read(read, 200)
+        os.close(read)
+        os.rename(stage.folder / "log.db", stage.folder / "away.db")
+        with Client("127.0.0.1", port) as client:
+            def told():
+                client.send_request("GET", "/spantop/health")
+                return json.loads(client.read_response().body)["problem"]
+            wait_for(told, what="the problem to be told")
+        p.send_signal(signal.SIGTERM)
+        assert p.wait(20) == 0
+
+
+def free_port():
+    with socket.create_server(("127.0.0.1", 0)) as s:
+        return s.getsockname()[1]
 
 
 # -- SIGTERM --------------------------------------------------------------------------------

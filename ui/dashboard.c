@@ -16,24 +16,57 @@
 
 #define TICK_MS 100 /* looking whether the log changed costs 6 us */
 
-static volatile sig_atomic_t got_interrupt, got_end;
+static volatile sig_atomic_t got_interrupt, got_end, got_stop, got_continue;
 
 static void on_signal(int number)
 {
     if (number == SIGINT)
         got_interrupt = 1;
+    else if (number == SIGTSTP)
+        got_stop = 1;
+    else if (number == SIGCONT)
+        got_continue = 1;
     else
         got_end = 1;
 }
 
-static void catch_signals(void)
+static void handle(int number, void (*with)(int))
 {
     struct sigaction sa;
     memset(&sa, 0, sizeof(sa));
-    sa.sa_handler = on_signal;
-    sigaction(SIGINT, &sa, NULL);
-    sigaction(SIGTERM, &sa, NULL);
-    sigaction(SIGHUP, &sa, NULL);
+    sa.sa_handler = with;
+    sigaction(number, &sa, NULL);
+}
+
+/* curses has a handler for SIGTSTP that does all the work inside of it; ours only
+ * leaves word.  One that is ignored (a shell without jobs) stays so. */
+static void catch_signals(void)
+{
+    struct sigaction was;
+    handle(SIGINT, on_signal);
+    handle(SIGTERM, on_signal);
+    handle(SIGHUP, on_signal);
+    handle(SIGCONT, on_signal);
+    if (sigaction(SIGTSTP, NULL, &was) == 0 && was.sa_handler != SIG_IGN)
+        handle(SIGTSTP, on_signal);
+}
+
+/* The terminal has sent SIGTSTP to the whole job: the others of it are stopped by
+ * now, so this stops itself alone.  The system ignores that where nobody could
+ * continue it (a terminal that runs nothing else); then it just goes on. */
+static void stop_and_go_on(struct app *a, struct screen *s)
+{
+    bool stops = got_stop;
+    got_stop = 0;
+    if (stops) {
+        screen_suspend(s);
+        handle(SIGTSTP, SIG_DFL);
+        raise(SIGTSTP);
+        handle(SIGTSTP, on_signal);
+    }
+    got_continue = 0;
+    screen_resume(s);
+    a->wants_redraw = true;
 }
 
 /* All keys that wait, before the next drawing. */
@@ -107,6 +140,10 @@ static void run(struct app *a, struct screen *s)
         if (screen_wait(s, TICK_MS) < 0)
             break;
         need = take_keys(a, s);
+        if (got_stop || got_continue) {
+            stop_and_go_on(a, s);
+            need = true;
+        }
         if (a->wants_leave)
             break;
         need |= app_tick(a);

@@ -12,6 +12,7 @@
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include "base/encode.h"
@@ -135,6 +136,26 @@ void screen_close(struct screen *s)
     endwin();
     canvas_done(&s->shown);
     free(s);
+}
+
+void screen_suspend(struct screen *s)
+{
+    (void)s;
+    endwin();
+}
+
+/* Who is stopped is not told that the window was resized, and the shell may have
+ * changed the modes that it wants to have back. */
+void screen_resume(struct screen *s)
+{
+    (void)s;
+    struct winsize now;
+    def_shell_mode();
+    reset_prog_mode();
+    if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &now) == 0 && now.ws_row > 0 && now.ws_col > 0 &&
+        is_term_resized(now.ws_row, now.ws_col))
+        resizeterm(now.ws_row, now.ws_col);
+    refresh();
 }
 
 void screen_size(int *rows, int *cols)

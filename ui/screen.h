@@ -16,6 +16,9 @@ struct screen;
 struct screen *screen_open(bool color, bool ask_width, struct err *e);
 /* Gives the terminal back as it was. */
 void screen_close(struct screen *s);
+/* The shell's terminal again, for as long as the program is stopped; and back. */
+void screen_suspend(struct screen *s);
+void screen_resume(struct screen *s);
 void screen_size(int *rows, int *cols);
 /* Send what differs from what is shown; all_anew: everything. */
 void screen_show(struct screen *s, const struct canvas *c, bool all_anew);

@@ -57,6 +57,7 @@ static int serve(struct cli *c, struct err *e)
         .redact = (const char *const *)s->redact,
         .queue_max_bytes = (size_t)s->queue_max_bytes,
         .body_max_bytes = (size_t)s->body_max_bytes,
+        .held_max_bytes = (size_t)s->held_max_bytes,
         .max_log_bytes = s->max_log_bytes,
         .keep_days = s->keep_days,
         .upstream_idle_ms = s->upstream_idle_ms,

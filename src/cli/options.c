@@ -33,6 +33,7 @@ const struct option_spec common_options[] = {
     {"max-log-bytes", "SIZE", "gateway: bound of the log, like 2G (none)"},
     {"keep", "TIME", "gateway: how long calls are kept, like 90d (for ever)"},
     {"max-body-bytes", "SIZE", "gateway: largest request, above it 413 (64M)"},
+    {"max-held-bytes", "SIZE", "gateway: what all requests may hold, above it 503 (1G)"},
     {"max-queue-bytes", "SIZE", "gateway: what may wait for the disk (128M)"},
     {"idle-timeout", "TIME", "gateway: upstream silent for so long: 504 (10m)"},
     {"connect-timeout", "TIME", "gateway: upstream not reached for so long: 502 (10s)"},
@@ -309,6 +310,7 @@ static int load_gateway(struct settings *s, const struct sources *from, struct e
     if (find_flag(from, "no-bodies", &no_bodies, e) != 0 ||
         find_size(from, "max-log-bytes", &s->max_log_bytes, e) != 0 ||
         find_size(from, "max-body-bytes", &s->body_max_bytes, e) != 0 ||
+        find_size(from, "max-held-bytes", &s->held_max_bytes, e) != 0 ||
         find_size(from, "max-queue-bytes", &s->queue_max_bytes, e) != 0 ||
         find_duration(from, "keep", day_ms, &keep_ms, e) != 0 ||
         find_duration(from, "idle-timeout", 1000, &s->upstream_idle_ms, e) != 0 ||

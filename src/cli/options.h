@@ -37,7 +37,8 @@ struct settings {
     bool redact_is_given;    /* on the command line itself */
     int64_t max_log_bytes;   /* 0: no bound */
     int keep_days;           /* 0: for ever */
-    int64_t body_max_bytes;  /* 0: default, as the three below */
+    int64_t body_max_bytes;  /* 0: default, as the four below */
+    int64_t held_max_bytes;
     int64_t queue_max_bytes;
     int64_t upstream_idle_ms;
     int64_t connect_timeout_ms;

@@ -88,6 +88,7 @@ static void lay_out_args(struct launch *l, const struct start_options *o)
     add_arg(l, "config", s->config_path);
     add_number(l, "max-log-bytes", s->max_log_bytes, "");
     add_number(l, "max-body-bytes", s->body_max_bytes, "");
+    add_number(l, "max-held-bytes", s->held_max_bytes, "");
     add_number(l, "max-queue-bytes", s->queue_max_bytes, "");
     add_number(l, "keep", s->keep_days, "d");
     add_number(l, "idle-timeout", s->upstream_idle_ms, "ms");

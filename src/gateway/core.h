@@ -37,6 +37,8 @@ struct gateway {
     char local_token[LOCAL_TOKEN_MAX];
     bool needs_key;                    /* others than this machine can connect */
     size_t body_max_bytes;
+    size_t held_max_bytes;
+    size_t kept_bytes;                 /* of answers on their way, for the log */
 
     struct exchange *exchanges;        /* all alive */
     int64_t in_flight;                 /* of them, calls on their way upstream or back */

@@ -279,6 +279,7 @@ static void drop_request(struct exchange *x)
     x->request = NULL;
     blob_unref(x->routed.sent);
     x->routed.sent = NULL;
+    client_release_body(x->client);
 }
 
 static bool on_body(void *owner, const void *data, size_t len)
@@ -360,7 +361,7 @@ static void forward(struct exchange *x)
     fail_printf(x, END_OWN, 431, "invalid_request_error", "headers_too_large", "the request's headers are too large");
 }
 
-static void take_call(struct exchange *x, struct blob *body, int64_t body_bytes, bool is_too_large)
+static void take_call(struct exchange *x, struct blob *body, int64_t body_bytes, enum client_body fate)
 {
     x->request = body;
     x->bytes_in = body_bytes;
@@ -374,7 +375,15 @@ static void take_call(struct exchange *x, struct blob *body, int64_t body_bytes,
         record_begin(x);
         fail_printf(x, END_OWN, 503, "overloaded_error", "too_many",
                     "the gateway has all the connections it may have; raise its limit of open files (ulimit -n)");
-    } else if (is_too_large) {
+    } else if (fate == CLIENT_BODY_NO_ROOM) {
+        char limit[TEXT_SHORT_MAX];
+        text_bytes(limit, (int64_t)x->g->held_max_bytes);
+        x->is_response_dropped = true;
+        record_begin(x);
+        fail_printf(x, END_OWN, 503, "overloaded_error", "no_room",
+                    "all requests together already hold the %s they may in this gateway; try again, or raise "
+                    "--max-held-bytes", limit);
+    } else if (fate == CLIENT_BODY_TOO_LARGE) {
         char limit[TEXT_SHORT_MAX];
         text_bytes(limit, (int64_t)x->g->body_max_bytes);
         x->is_response_dropped = true;
@@ -389,13 +398,13 @@ static void take_call(struct exchange *x, struct blob *body, int64_t body_bytes,
     }
 }
 
-void exchange_request(void *exchange, struct blob *body, int64_t body_bytes, bool is_too_large)
+void exchange_request(void *exchange, struct blob *body, int64_t body_bytes, enum client_body fate)
 {
     struct exchange *x = exchange;
     switch (x->plan) {
     case PLAN_FORWARD:
     case PLAN_MODELS:
-        take_call(x, body, body_bytes, is_too_large);
+        take_call(x, body, body_bytes, fate);
         return;
     case PLAN_WARM_UP:
         answer_empty(x);
@@ -453,7 +462,7 @@ static void exchange_free(struct exchange *x)
     models_forget(x);
     drop_transfer(x);
     blob_unref(x->request);
-    blob_unref(x->response);
+    record_forget(x);
     routed_done(&x->routed);
     resend_done(x);
     headers_done(&x->headers);

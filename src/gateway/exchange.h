@@ -68,6 +68,7 @@ struct exchange {
     int status;                 /* what the client got; 0: nothing yet */
     bool is_until_close;        /* neither a length nor chunks: the connection's end is its end */
     struct blob *response;      /* for the log */
+    size_t kept_bytes;          /* of it, counted in gateway.kept_bytes */
     bool is_response_dropped;
     struct tap *tap;
     int64_t bytes_out;
@@ -94,7 +95,7 @@ struct exchange {
 
 /* The server's events. */
 void *exchange_head(void *gateway, struct client *c, const struct client_head *head);
-void exchange_request(void *exchange, struct blob *body, int64_t body_bytes, bool is_too_large);
+void exchange_request(void *exchange, struct blob *body, int64_t body_bytes, enum client_body fate);
 void exchange_drained(void *exchange);
 void exchange_gone(void *exchange);
 void exchange_closed(void *exchange, bool is_whole, int64_t delivered);

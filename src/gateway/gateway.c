@@ -31,6 +31,7 @@
 #include "gateway/listen.h"
 
 #define BODY_MAX_DEFAULT ((size_t)64 << 20)
+#define HELD_MAX_DEFAULT ((size_t)1 << 30) /* a thousand agents with a megabyte of context each */
 #define DRAIN_US         30000000
 
 /* --- Signals ------------------------------------------------------------------- */
@@ -218,6 +219,7 @@ static int start(struct gateway *g, struct err *e)
     struct server_options server = {
         .host = g->listen_host,
         .body_max_bytes = g->body_max_bytes,
+        .held_max_bytes = g->held_max_bytes,
         .events = {g, exchange_head, exchange_request, exchange_drained, exchange_gone, exchange_closed},
     };
     struct upstream_options upstream = {&g->base, o->ca_file, o->upstream_idle_ms, o->connect_timeout_ms};
@@ -271,7 +273,8 @@ static void tell_parent(int fd, const char *fmt, ...)
 
 int gateway_run(const struct gateway_options *o, struct err *e)
 {
-    struct gateway g = {.options = o, .body_max_bytes = o->body_max_bytes ? o->body_max_bytes : BODY_MAX_DEFAULT};
+    struct gateway g = {.options = o, .body_max_bytes = o->body_max_bytes ? o->body_max_bytes : BODY_MAX_DEFAULT,
+                        .held_max_bytes = o->held_max_bytes ? o->held_max_bytes : HELD_MAX_DEFAULT};
     struct sigaction before[WATCHED_SIGNALS + 1];
     int rc = -1;
     keep_memory();

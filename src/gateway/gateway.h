@@ -24,6 +24,7 @@ struct gateway_options {
     const char *const *redact;   /* patterns taken out of logged bodies, NULL-terminated; NULL: none */
     size_t queue_max_bytes;      /* 0: default */
     size_t body_max_bytes;       /* 0: 64 MiB */
+    size_t held_max_bytes;       /* of requests in memory together; 0: 1 GiB */
     int64_t max_log_bytes;
     int keep_days;
     int64_t upstream_idle_ms;    /* silent for this long: 504; 0: default (600 s, above the client's own 300 s) */

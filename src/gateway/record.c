@@ -96,9 +96,20 @@ void record_keep(struct exchange *x, const void *data, size_t len)
         return;
     if (!x->response)
         x->response = blob_new(len > 8192 ? len : 8192);
-    if (x->response && blob_put(&x->response, data, len, RESPONSE_KEEP_MAX) == 0)
+    bool has_room = x->g->kept_bytes + len <= x->g->held_max_bytes;
+    if (has_room && x->response && blob_put(&x->response, data, len, RESPONSE_KEEP_MAX) == 0) {
+        x->kept_bytes += len;
+        x->g->kept_bytes += len;
         return;
+    }
     x->is_response_dropped = true;
+    record_forget(x);
+}
+
+void record_forget(struct exchange *x)
+{
+    x->g->kept_bytes -= x->kept_bytes;
+    x->kept_bytes = 0;
     blob_unref(x->response);
     x->response = NULL;
 }

@@ -15,6 +15,8 @@ void record_head(struct exchange *x, const struct headers *h);
 void record_body(struct exchange *x, const void *data, size_t len);
 /* Keep a copy of the answer only (one that was made here). */
 void record_keep(struct exchange *x, const void *data, size_t len);
+/* Drop that copy. */
+void record_forget(struct exchange *x);
 /* The call is over; x->end says why. */
 void record_end(struct exchange *x);
 

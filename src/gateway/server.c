@@ -75,7 +75,8 @@ struct client {
     bool has_head;
     bool ignores_body;
     bool abandons_body;
-    bool is_too_large;
+    enum client_body fate;
+    size_t held_bytes; /* of the server's */
     bool is_requested;  /* on_request was called */
     bool is_answered;   /* a response is queued */
     bool is_suspended;
@@ -91,6 +92,8 @@ struct server {
     struct watch watch;
     struct server_events events;
     size_t body_max_bytes;
+    size_t held_max_bytes;
+    size_t held_bytes; /* by requests that are gathering or not yet answered */
     bool is_any_address;
     bool is_open; /* to other machines */
     bool must_run;
@@ -111,6 +114,7 @@ static void client_unref(struct client *c)
         c->server->first = c->next;
     if (c->next)
         c->next->prev = c->prev;
+    client_release_body(c);
     headers_done(&c->headers);
     blob_unref(c->body);
     bufq_done(&c->out);
@@ -282,6 +286,35 @@ static int64_t content_length_of(const struct headers *h)
     return value ? (int64_t)strtoll(value, NULL, 10) : -1;
 }
 
+/* Room for len bytes of this request altogether; a body that stands alone has it
+ * always, or a bound below body_max_bytes would refuse it for ever. */
+static bool hold(struct client *c, size_t len)
+{
+    struct server *s = c->server;
+    size_t others = s->held_bytes - c->held_bytes;
+    if (others > 0 && (len > s->held_max_bytes || others > s->held_max_bytes - len))
+        return false;
+    s->held_bytes = others + len;
+    c->held_bytes = len;
+    return true;
+}
+
+void client_release_body(struct client *c)
+{
+    c->server->held_bytes -= c->held_bytes;
+    c->held_bytes = 0;
+}
+
+/* It is drained and told, since many clients do not read an answer that comes
+ * before their upload is over. */
+static void give_body_up(struct client *c, enum client_body why)
+{
+    c->fate = why;
+    blob_unref(c->body);
+    c->body = NULL;
+    client_release_body(c);
+}
+
 static void take_head(struct client *c, const char *method, const char *version)
 {
     struct server *s = c->server;
@@ -304,25 +337,29 @@ static void take_head(struct client *c, const char *method, const char *version)
     c->has_head = true;
     c->owner = s->events.on_head(s->events.arg, c, &head);
     if (head.content_length > (int64_t)s->body_max_bytes)
-        c->is_too_large = true;
-    else if (head.content_length > 0 && !c->ignores_body)
-        c->body = blob_new((size_t)head.content_length);
+        c->fate = CLIENT_BODY_TOO_LARGE;
+    else if (head.content_length > 0 && !c->ignores_body) {
+        if (hold(c, (size_t)head.content_length))
+            c->body = blob_new((size_t)head.content_length);
+        else
+            c->fate = CLIENT_BODY_NO_ROOM;
+    }
 }
 
 static void take_body(struct client *c, const char *data, size_t len)
 {
     c->body_bytes += (int64_t)len;
-    if (c->ignores_body || c->is_too_large)
+    if (c->ignores_body || c->fate != CLIENT_BODY_WHOLE)
         return;
-    if (!c->body)
+    if ((size_t)c->body_bytes > c->server->body_max_bytes) {
+        give_body_up(c, CLIENT_BODY_TOO_LARGE);
+        return;
+    }
+    bool has_room = (size_t)c->body_bytes <= c->held_bytes || hold(c, (size_t)c->body_bytes);
+    if (has_room && !c->body)
         c->body = blob_new(len);
-    if (c->body && blob_put(&c->body, data, len, c->server->body_max_bytes) == 0)
-        return;
-    /* Too large, or no memory for it: drained and told, since many clients do
-     * not read an answer that comes before their upload is over. */
-    c->is_too_large = true;
-    blob_unref(c->body);
-    c->body = NULL;
+    if (!has_room || !c->body || blob_put(&c->body, data, len, c->server->body_max_bytes) != 0)
+        give_body_up(c, CLIENT_BODY_NO_ROOM);
 }
 
 static void take_end(struct client *c)
@@ -330,7 +367,7 @@ static void take_end(struct client *c)
     struct blob *body = c->body;
     c->body = NULL;
     c->is_requested = true;
-    c->server->events.on_request(c->owner, body, c->body_bytes, c->is_too_large);
+    c->server->events.on_request(c->owner, body, c->body_bytes, c->fate);
     if (c->connection && c->connection->is_gone)
         client_left(c);
 }
@@ -537,6 +574,7 @@ struct server *server_new(struct loop *l, const struct server_options *o, int fd
     s->loop = l;
     s->events = o->events;
     s->body_max_bytes = o->body_max_bytes;
+    s->held_max_bytes = o->held_max_bytes;
     s->is_any_address = strcmp(o->host, "0.0.0.0") == 0 || strcmp(o->host, "::") == 0;
     s->is_open = !host_is_loopback(o->host);
     unsigned limit = listen_connection_limit();

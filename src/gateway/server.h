@@ -42,13 +42,20 @@ struct client_head {
     bool is_from_here;             /* the client runs on this machine */
 };
 
+/* What became of a request's body. */
+enum client_body {
+    CLIENT_BODY_WHOLE,     /* or there was none, or nobody wanted it */
+    CLIENT_BODY_TOO_LARGE, /* above body_max_bytes; counted only */
+    CLIENT_BODY_NO_ROOM,   /* all requests together hold too much memory; counted only */
+};
+
 struct server_events {
     void *arg;
     /* The head is in.  Returns the owner's object for this request. */
     void *(*on_head)(void *arg, struct client *c, const struct client_head *head);
     /* The request is whole: answer now or later.  body is given away: NULL when
      * there was none, or when it was too large or unwanted and thus only counted. */
-    void (*on_request)(void *owner, struct blob *body, int64_t body_bytes, bool is_too_large);
+    void (*on_request)(void *owner, struct blob *body, int64_t body_bytes, enum client_body fate);
     void (*on_drained)(void *owner);
     /* The client left before its answer ended.  on_closed follows. */
     void (*on_gone)(void *owner);
@@ -60,6 +67,7 @@ struct server_events {
 struct server_options {
     const char *host; /* as listened on, no brackets */
     size_t body_max_bytes;
+    size_t held_max_bytes; /* of all requests together */
     struct server_events events;
 };
 
@@ -72,6 +80,8 @@ void server_free(struct server *s);
 /* Break every answer off and turn the wheel until no request is left. */
 void server_abort_all(struct server *s);
 
+/* The owner holds the body no longer: others may have its room. */
+void client_release_body(struct client *c);
 /* Keep the body (the default) or only count it (refused requests). */
 void client_ignore_body(struct client *c);
 /* The end of the request cannot be known: on_request follows at once, and the

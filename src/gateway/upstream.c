@@ -9,7 +9,8 @@
  * accepted by the kernel (CURLINFO_REQUEST_SIZE still 0, as when the send itself
  * failed).  Otherwise the transfer ends as cut, and the client, who knows what it
  * asked for, decides.  To make that rare, idle connections are not used beyond
- * KEEP_IDLE_S, and libcurl looks whether the peer has closed before using one.
+ * KEEP_IDLE_S, and libcurl looks whether the peer has closed before using one; one
+ * that holds bytes of nobody is left for a fresh one (is_spoilt).
  *
  * CALLBACKS.  A transfer may not be removed from inside its own callbacks, and
  * unpausing may call back before it returns: both are deferred to the end of the
@@ -50,6 +51,9 @@
 #define IDLE_MS_DEFAULT    600000 /* above the client's own 300 s */
 #define CONNECT_MS_DEFAULT 10000
 
+/* The newest sockets, twice as many as are kept. */
+#define OPENED_SOCKETS ((size_t)2 * KEEP_CONNECTIONS)
+
 struct socket_watch {
     struct upstream *upstream;
     struct watch watch;
@@ -76,6 +80,7 @@ struct transfer {
     bool is_paused;
     bool is_silent;
     bool is_cancelled;
+    bool is_spoilt; /* the kept connection it got holds bytes of nobody */
     char error[CURL_ERROR_SIZE];
 };
 
@@ -92,6 +97,8 @@ struct upstream {
     char *ca_file;
     int64_t idle_ms;
     int64_t connect_ms;
+    curl_socket_t opened[OPENED_SOCKETS]; /* maybe closed since: only for is_spoilt() */
+    size_t opened_count;
 };
 
 static void read_messages(struct upstream *u);
@@ -244,6 +251,16 @@ static void finish(struct transfer *t, CURLcode code)
     end(t, how, text);
 }
 
+/* Nothing of the request went out yet: once more, on a connection of its own. */
+static bool ask_afresh(struct transfer *t)
+{
+    t->is_spoilt = false;
+    t->error[0] = '\0';
+    curl_multi_remove_handle(t->upstream->multi, t->easy);
+    curl_easy_setopt(t->easy, CURLOPT_FRESH_CONNECT, 1L);
+    return curl_multi_add_handle(t->upstream->multi, t->easy) == CURLM_OK;
+}
+
 static void read_messages(struct upstream *u)
 {
     CURLMsg *m;
@@ -256,7 +273,7 @@ static void read_messages(struct upstream *u)
         curl_easy_getinfo(m->easy_handle, CURLINFO_PRIVATE, (char **)&t);
         if (t->is_cancelled)
             retire(t);
-        else
+        else if (!t->is_spoilt || !ask_afresh(t))
             finish(t, code);
     }
 }
@@ -357,6 +374,35 @@ static size_t on_data(char *data, size_t size, size_t count, void *arg)
     return CURL_WRITEFUNC_PAUSE;
 }
 
+static int local_port(curl_socket_t fd)
+{
+    struct sockaddr_storage a;
+    socklen_t len = sizeof a;
+    if (getsockname(fd, (struct sockaddr *)&a, &len) != 0)
+        return -1;
+    if (a.ss_family == AF_INET)
+        return ntohs(((struct sockaddr_in *)&a)->sin_port);
+    return a.ss_family == AF_INET6 ? ntohs(((struct sockaddr_in6 *)&a)->sin6_port) : -1;
+}
+
+/* A kept connection on which something waits that nobody asked for (bytes behind
+ * the last answer's length) would be taken for the next answer.  libcurl 7.88 sees
+ * only whether the peer closed it (delete this when every supported one sees more).
+ * Which connection a transfer got is known by its local port alone:
+ * CURLINFO_ACTIVESOCKET tells nothing before the transfer's end. */
+static bool is_spoilt(const struct transfer *t, int port)
+{
+    const struct upstream *u = t->upstream;
+    long made = 0;
+    char byte;
+    if (curl_easy_getinfo(t->easy, CURLINFO_NUM_CONNECTS, &made) != CURLE_OK || made > 0)
+        return false;
+    for (size_t i = 0; i < OPENED_SOCKETS; i++)
+        if (u->opened[i] > 0 && local_port(u->opened[i]) == port)
+            return recv(u->opened[i], &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 1;
+    return false;
+}
+
 static int on_about_to_send(void *arg, char *to, char *from, int to_port, int from_port)
 {
     struct transfer *t = arg;
@@ -364,8 +410,10 @@ static int on_about_to_send(void *arg, char *to, char *from, int to_port, int fr
     (void)to;
     (void)from;
     (void)to_port;
-    (void)from_port;
     curl_easy_getinfo(t->easy, CURLINFO_REQUEST_SIZE, &sent);
+    t->is_spoilt = t->tries == 0 && is_spoilt(t, from_port);
+    if (t->is_spoilt)
+        return CURL_PREREQFUNC_ABORT;
     t->tries++;
     return t->tries > 1 && sent > 0 ? CURL_PREREQFUNC_ABORT : CURL_PREREQFUNC_OK;
 }
@@ -374,13 +422,12 @@ static int on_about_to_send(void *arg, char *to, char *from, int to_port, int fr
 
 static int on_new_socket(void *arg, curl_socket_t fd, curlsocktype purpose)
 {
-    (void)arg;
+    struct upstream *u = arg;
     (void)purpose;
+    u->opened[u->opened_count++ % OPENED_SOCKETS] = fd;
 #ifdef TCP_USER_TIMEOUT
     unsigned unacked_ms = UNACKED_MS;
     (void)setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &unacked_ms, sizeof unacked_ms);
-#else
-    (void)fd;
 #endif
     return CURL_SOCKOPT_OK;
 }
@@ -399,6 +446,7 @@ static void set_lasting_options(struct upstream *u, struct transfer *t)
     curl_easy_setopt(easy, CURLOPT_TCP_KEEPIDLE, 30L);
     curl_easy_setopt(easy, CURLOPT_TCP_KEEPINTVL, 10L);
     curl_easy_setopt(easy, CURLOPT_SOCKOPTFUNCTION, on_new_socket);
+    curl_easy_setopt(easy, CURLOPT_SOCKOPTDATA, u);
     curl_easy_setopt(easy, CURLOPT_MAXAGE_CONN, KEEP_IDLE_S);
     curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)u->connect_ms);
     curl_easy_setopt(easy, CURLOPT_UPLOAD_BUFFERSIZE, UPLOAD_BYTES);
@@ -446,7 +494,8 @@ static struct transfer *transfer_take(struct upstream *u)
     }
     reply_head_reset(&t->head);
     t->tries = 0;
-    t->is_paused = t->is_silent = t->is_cancelled = false;
+    t->is_paused = t->is_silent = t->is_cancelled = t->is_spoilt = false;
+    curl_easy_setopt(t->easy, CURLOPT_FRESH_CONNECT, 0L);
     t->error[0] = '\0';
     t->last_us = loop_now_us(u->loop);
     t->next = u->running;

@@ -224,3 +224,16 @@ def test_early_answer_to_a_large_upload_is_passed_on(recorded, recorder):
     recorder.answer(plain(b'{"error":"x"}', "400 Bad Request"), CLOSE)
     answer = recorded.messages(b"x" * 5_000_000)
     assert answer.status == 400 and answer.body == b'{"error":"x"}'
+
+
+def test_bytes_behind_an_answer_are_not_taken_for_the_next_one(recorder, recorded):
+    for number in range(3):
+        surplus = threading.Event()
+        recorder.answer(plain(b"{}"), surplus, b"HTTP/1.1 200 OK\r\nContent-Length: 7\r\n\r\nforeign")
+        assert recorded.messages({"model": "claude-x", "messages": []}).body == b"{}"
+        surplus.set()
+        assert recorder.requests[-1].answered.wait(10)
+        recorder.answer(plain(b"its own"))
+        answer = recorded.messages({"model": "claude-x", "messages": []})
+        assert (answer.status, answer.body) == (200, b"its own")
+        assert len(recorder.requests) == 2 * number + 2, "the request was sent again"

@@ -64,8 +64,8 @@ void inspect_refresh(struct inspect *x, struct db *db)
     x->call = fresh;
     if (x->call.state != CALL_OPEN)
         drop_bodies(x);
-    else if (x->tab == TAB_OVERVIEW)
-        x->is_made = false;
+    else if (x->tab != TAB_REQUEST || !x->has_tree)
+        x->is_made = false; /* what is known grows; a request stays what it is */
 }
 
 void inspect_turn(struct inspect *x, int tabs)
@@ -126,7 +126,7 @@ bool inspect_copy(const struct inspect *x, char *out, size_t size)
 
 /* ---- Drawing ------------------------------------------------------------- */
 
-static const char *const tab_names[TAB_COUNT_] = {"Overview", "Request", "Response", "Headers", "Raw"};
+static const char *const tab_names[TAB_COUNT_] = {"Overview", "Request", "Response", "Headers", "Cache", "Raw"};
 
 static void draw_head(struct canvas *c, int row, const struct inspect *x, int64_t now_ms)
 {

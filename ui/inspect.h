@@ -1,5 +1,5 @@
 /* One call, whole: overview with a bar of its time, the request as a tree, the
- * response as text, headers, raw bytes.
+ * response as text, headers, what became of the prompt cache, raw bytes.
  *
  * Bodies are read when their tab is first looked at, at most INSPECT_BODY_MAX
  * bytes of each are laid out. */
@@ -17,7 +17,7 @@
 
 #define INSPECT_BODY_MAX ((size_t)512 << 10)
 
-enum inspect_tab { TAB_OVERVIEW, TAB_REQUEST, TAB_RESPONSE, TAB_HEADERS, TAB_RAW, TAB_COUNT_ };
+enum inspect_tab { TAB_OVERVIEW, TAB_REQUEST, TAB_RESPONSE, TAB_HEADERS, TAB_CACHE, TAB_RAW, TAB_COUNT_ };
 
 struct inspect {
     bool is_open;
@@ -47,9 +47,11 @@ void inspect_fold(struct inspect *x);
 bool inspect_copy(const struct inspect *x, char *out, size_t size);
 void inspect_draw(struct canvas *c, struct inspect *x, struct db *db, int top, int bottom, int64_t now_ms);
 
-/* inspect_pages.c, inspect_tree.c: the lines of each tab. */
+/* inspect_pages.c, inspect_tree.c, inspect_cache.c: the lines of each tab. */
 void inspect_make(struct inspect *x, struct db *db);
 void inspect_make_request(struct inspect *x, struct db *db);
+void inspect_make_cache(struct inspect *x, struct db *db);
+void inspect_say(struct inspect *x, const char *why); /* a sentence in place of what is not there */
 void inspect_say_missing(struct inspect *x, const char *why);
 size_t inspect_capped(size_t len); /* what is laid out of a body that long */
 

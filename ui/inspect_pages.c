@@ -154,13 +154,23 @@ static void make_overview(struct inspect *x)
 
 /* ---- Bodies ---------------------------------------------------------------- */
 
+/* Errors begin with a small letter, as they follow a name elsewhere. */
+void inspect_say(struct inspect *x, const char *why)
+{
+    char text[ERR_TEXT_MAX + 1];
+    snprintf(text, sizeof(text), "%s", why[0] ? why : "Nothing was kept.");
+    if (text[0] >= 'a' && text[0] <= 'z')
+        text[0] = (char)(text[0] - 'a' + 'A');
+    pager_add_text(&x->pager, INK_DIM, 0, text, strlen(text));
+}
+
 /* Why there is no body; a call that still runs has none yet. */
 void inspect_say_missing(struct inspect *x, const char *why)
 {
     if (x->call.state == CALL_OPEN)
-        pager_add(&x->pager, INK_DIM, 0, "The call is still running; this comes when it ends.");
+        inspect_say(x, "The call is still running; this comes when it ends.");
     else
-        pager_add(&x->pager, INK_DIM, 0, why[0] ? why : "Nothing was kept.");
+        inspect_say(x, why);
 }
 
 static void say_cut(struct inspect *x, size_t len)
@@ -303,6 +313,9 @@ void inspect_make(struct inspect *x, struct db *db)
         break;
     case TAB_HEADERS:
         make_headers(x);
+        break;
+    case TAB_CACHE:
+        inspect_make_cache(x, db);
         break;
     case TAB_RAW:
         make_raw(x, db);

@@ -196,6 +196,8 @@ static int prepare_log(struct db *db, enum db_mode mode, struct err *e)
         return err_set(e, "the log %s cannot be written; check that you may write to it and its folder", db->path);
     if (kind == SCHEMA_EMPTY && schema_create(db->sq, &why) != 0)
         return err_set(e, "the log %s cannot be made: %s", db->path, why.text);
+    if (kind == SCHEMA_OURS && schema_complete(db->sq, &why) != 0)
+        return refuse(db, sqlite3_extended_errcode(db->sq), e);
     return 0;
 }
 

@@ -5,6 +5,7 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "log/agents.h"
 #include "log/bodies.h"
 #include "log/breaks.h"
 #include "log/journal_amends.h"
@@ -40,6 +41,7 @@ struct batch {
     struct refusals *refusals;
     struct retention *retention;
     struct breaks *breaks;
+    struct agents *agents;
     sqlite3_stmt *end_progress;
     sqlite3_stmt *add_meta;
     int64_t next_call; /* above every call that began */
@@ -89,7 +91,8 @@ struct batch *batch_open(sqlite3 *sq, const struct journal_options *o, struct qu
         goto fail;
     b->bodies = bodies_open(sq, e);
     b->retention = b->bodies ? retention_open(sq, b->bodies, o->max_log_bytes, o->keep_days, e) : NULL;
-    if (!b->retention)
+    b->agents = b->retention ? agents_open(sq, e) : NULL;
+    if (!b->agents)
         goto fail;
     b->breaks = breaks_new(sq, b->next_call, o->catalog);
     return b;
@@ -114,6 +117,7 @@ void batch_free(struct batch *b)
         return;
     retention_free(b->retention);
     breaks_free(b->breaks);
+    agents_free(b->agents);
     bodies_free(b->bodies);
     amends_free(b->amends);
     refusals_free(b->refusals);
@@ -270,6 +274,7 @@ static void take_begin(struct batch *b, struct queue_op *op)
     if (!is_read)
         read_kept(b, &row->call, op);
     keep_body(b, row, BODY_SENT, op->sent);
+    agents_begin(b->agents, &row->call, op->body);
     rows_mark_dirty(b->rows, row);
 }
 
@@ -309,6 +314,7 @@ static void take_end(struct batch *b, struct queue_op *op)
     keep_body(b, row, BODY_RESPONSE, op->body);
     breaks_end(b->breaks, c);
     take_title(b, c, op->body);
+    agents_end(b->agents, c, op->body);
     rows_mark_dirty(b->rows, row);
 }
 
@@ -386,7 +392,7 @@ int batch_write(struct batch *b, struct err *e)
     for (const struct row *row = rows_dirty(b->rows); row; row = row->next_dirty)
         if (write_row(b, row, e) != 0)
             return -1;
-    if (amends_write(b->amends, e) != 0 || refusals_write(b->refusals, e) != 0)
+    if (amends_write(b->amends, e) != 0 || refusals_write(b->refusals, e) != 0 || agents_write(b->agents, e) != 0)
         return -1;
     for (const struct title *t = b->titles; t; t = t->next)
         if (sums_title(b->sums, t->session_id, t->text, e) != 0)
@@ -398,6 +404,7 @@ size_t batch_written(struct batch *b, int64_t *ended)
 {
     bodies_written(b->bodies);
     retention_written(b->retention);
+    agents_written(b->agents);
     drop_titles(b);
     return rows_written(b->rows, ended) + amends_written(b->amends) +
            refusals_written(b->refusals);

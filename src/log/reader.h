@@ -116,6 +116,27 @@ NODISCARD int reader_session(struct db *db, const char *id_or_title, struct sess
 void session_page_done(struct session_page *p);
 void session_done(struct session *s);
 
+struct agent_row {
+    char *agent_id;           /* NULL: the session's own agent */
+    char *parent_agent_id;    /* NULL: that one started it, or nobody knows */
+    char *type;               /* of the tool call that started it; NULL: not seen */
+    char *description;
+    char *tool_use_id;
+    int64_t parent_call_id;   /* the call whose answer holds it; -1 unknown */
+    int64_t first_call_id;    /* of its own */
+    int64_t first_at, last_at;
+    int64_t running;
+    struct totals totals;     /* of its calls that ended and are still in the log */
+};
+struct agent_page {
+    struct agent_row *rows;
+    size_t count;
+};
+/* Who made the session's calls: the session's own agent and its subagents, in the order of
+ * their first calls, at most 1,000. */
+NODISCARD int reader_agents(struct db *db, const char *session_id, struct agent_page *page, struct err *e);
+void agent_page_done(struct agent_page *p);
+
 struct credits {
     int64_t left_microusd;    /* what Respan said last */
     int64_t at;               /* when that was, Unix ms */

@@ -16,17 +16,6 @@
 #define GROUPS_MAX 1000
 #define MINUTE_MS 60000
 
-/* What journal_sums.c counts of an ended call, as an expression a column. */
-#define SQL_ENDED_FIGURES                                                                                              \
-    "1 AS calls, c.state = 'error' AS errors, c.is_retry + max(ifnull(c.attempt, 1) - 1, 0) AS retries,"               \
-    " ifnull(c.tokens_in, 0) AS tokens_in, ifnull(c.tokens_cache_read, 0) AS tokens_cache_read,"                       \
-    " ifnull(c.tokens_cache_write_5m, 0) AS tokens_cache_write_5m,"                                                    \
-    " ifnull(c.tokens_cache_write_1h, 0) AS tokens_cache_write_1h, ifnull(c.tokens_out, 0) AS tokens_out,"             \
-    " ifnull(c.cost_microusd, 0) AS cost_microusd,"                                                                    \
-    " c.cost_microusd IS NULL AND (c.tokens_in IS NOT NULL OR c.tokens_out IS NOT NULL) AS unpriced_calls,"            \
-    " c.cache_break IS NOT NULL AS cache_breaks, ifnull(c.cache_break_microusd, 0) AS cache_break_microusd,"           \
-    " c.ttft_ms IS NOT NULL AS ttft_count, ifnull(c.ttft_ms, 0) AS ttft_sum_ms"
-
 int reader_day_totals(struct db *db, int from_day, int to_day, struct totals *t, struct err *e)
 {
     sqlite3 *sq = db_sqlite(db);
@@ -73,7 +62,7 @@ static char *groups_sql(enum group_by by)
                      "SELECT %s AS k, calls, errors, retries, tokens_in, tokens_cache_read, tokens_cache_write_5m,"
                      " tokens_cache_write_1h, tokens_out, cost_microusd, unpriced_calls, cache_breaks, cache_break_microusd,"
                      " ttft_count, ttft_sum_ms FROM day_sum WHERE day >= ?4"
-                     " UNION ALL SELECT %s AS k, " SQL_ENDED_FIGURES SQL_PARTIAL_DAY
+                     " UNION ALL SELECT %s AS k, " READER_ENDED_FIGURES SQL_PARTIAL_DAY
                      ") GROUP BY k ORDER BY sum(cost_microusd) DESC,"
                      " sum(tokens_in + tokens_cache_read + tokens_cache_write_5m + tokens_cache_write_1h + tokens_out) DESC, k"
                      " LIMIT %d",

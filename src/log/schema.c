@@ -250,6 +250,23 @@ static const char *const views[] = {
 };
 /* clang-format on */
 
+/* What logs of this version did not have from its first day. */
+static const char *const additions[] = {
+    /* Who started a subagent and what for; see agents.h. */
+    "CREATE TABLE IF NOT EXISTS agent("
+    "  session_id TEXT NOT NULL,"
+    "  agent_id TEXT NOT NULL,"
+    "  parent_agent_id TEXT,"
+    "  first_call_id INTEGER,"
+    "  parent_call_id INTEGER,"
+    "  tool_use_id TEXT,"
+    "  type TEXT,"
+    "  description TEXT,"
+    "  PRIMARY KEY(session_id, agent_id)) WITHOUT ROWID",
+    "CREATE VIEW IF NOT EXISTS agents AS SELECT session_id, agent_id, parent_agent_id, type, description, parent_call_id,"
+    "  tool_use_id, first_call_id FROM agent",
+};
+
 static int run(sqlite3 *sq, const char *sql, struct err *e)
 {
     if (sqlite3_exec(sq, sql, NULL, NULL, NULL) == SQLITE_OK)
@@ -265,6 +282,11 @@ static int run_all(sqlite3 *sq, const char *const *sql, size_t count, struct err
     return 0;
 }
 
+int schema_complete(sqlite3 *sq, struct err *e)
+{
+    return run_all(sq, additions, sizeof additions / sizeof *additions, e);
+}
+
 int schema_create(sqlite3 *sq, struct err *e)
 {
     /* Incremental, so that retention gives space back in small steps; it must be
@@ -278,7 +300,7 @@ int schema_create(sqlite3 *sq, struct err *e)
              SCHEMA_VERSION);
     if (run_all(sq, tables, sizeof tables / sizeof *tables, e) != 0)
         goto fail;
-    if (run_all(sq, views, sizeof views / sizeof *views, e) != 0)
+    if (run_all(sq, views, sizeof views / sizeof *views, e) != 0 || schema_complete(sq, e) != 0)
         goto fail;
     if (run(sq, ids, e) != 0)
         goto fail;

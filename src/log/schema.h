@@ -1,6 +1,6 @@
 /* The tables and views of the log, and which version of them a file holds.
  *
- * Views `calls` and `sessions` and the table `routes` are for everybody; their
+ * Views `calls`, `sessions` and `agents` and the table `routes` are for everybody; their
  * columns are a promise (docs: the log as an interface).  The other tables may
  * change with SCHEMA_VERSION.  Only the gateway creates or migrates. */
 #ifndef SPANTOP_LOG_SCHEMA_H
@@ -16,6 +16,8 @@
 
 /* Make everything in an empty database, in one transaction. */
 NODISCARD int schema_create(sqlite3 *sq, struct err *e);
+/* Add what a log of this version may lack; writes nothing when it has all. */
+NODISCARD int schema_complete(sqlite3 *sq, struct err *e);
 
 /* What an open database is. -1 only when it cannot be read; then e says why. */
 enum schema_kind { SCHEMA_EMPTY, SCHEMA_OURS, SCHEMA_OLDER, SCHEMA_NEWER, SCHEMA_FOREIGN };

@@ -28,6 +28,8 @@ static int fill(void **state)
                "  NULL, NULL, NULL, NULL, '/p', NULL),"
                "('open', unixepoch('now') * 1000, NULL, 's1', 'main', NULL, NULL, NULL, 'a', 'a', NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL,"
                "  NULL, NULL, '/p', NULL)");
+    tmplog_run("INSERT INTO call(state, started_at, session_id, agent_id, purpose) VALUES('done', 1, 's1', 'a1', 'subagent')");
+    tmplog_run("INSERT INTO agent(session_id, agent_id, type, description) VALUES('s1', 'a1', 'Explore', 'look around')");
     return 0;
 }
 
@@ -133,6 +135,7 @@ static void test_every_column_is_told(void **state)
     (void)state;
     check_columns("## View `calls`", "calls");
     check_columns("## View `sessions`", "sessions");
+    check_columns("## View `agents`", "agents");
     check_columns("## Table `routes`", "routes");
 }
 

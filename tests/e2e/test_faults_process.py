@@ -149,6 +149,25 @@ def test_dashboards_killed_beside_it(stage, sim):
     check_integrity(again.log)
 
 
+def test_stopped_and_continued_it_reads_before_it_calls_the_upstream_silent(stage, recorder):
+    """As with Ctrl-Z and fg: what came meanwhile lies in the socket, the time limit is long over."""
+    gateway = stage.gateway(recorder, "--idle-timeout", f"{SLOWER}s")
+    gate = threading.Event()
+    recorder.answer(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\na\r\n", gate, b"1\r\nb\r\n", b"0\r\n\r\n")
+    with gateway.connect() as client:
+        client.send_request("POST", "/v1/messages", [("x-api-key", KEY)], b"{}")
+        answer = client.read_head()
+        pieces = client.pieces(answer)
+        assert next(pieces) == b"a"
+        gateway.signal(signal.SIGSTOP)
+        gate.set()
+        assert recorder.requests[0].answered.wait(20)
+        threading.Event().wait(1.5 * SLOWER)  # beyond the limit
+        gateway.signal(signal.SIGCONT)
+        assert list(pieces) == [b"b"] and answer.complete
+    assert gateway.log.wait_calls()[0]["state"] == "done"
+
+
 # -- Standard files -----------------------------------------------------------------------------
 def test_closed_standard_files_are_nobody_elses(stage, recorder, monkeypatch):
     """Else the log or a client's socket gets the number, and a message is written into it."""

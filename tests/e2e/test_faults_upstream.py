@@ -200,12 +200,12 @@ def certificates(tmp_path_factory):
 
 
 class Door:
-    """An upstream that breaks before it speaks TLS: act(connection) does it."""
+    """An upstream that breaks before it speaks TLS (or HTTP): act(connection) does it."""
 
-    def __init__(self, act):
+    def __init__(self, act, scheme="https"):
         self._act = act
         self._listener = socket.create_server(("127.0.0.1", 0))
-        self.base_url = f"https://127.0.0.1:{self._listener.getsockname()[1]}/api/anthropic/"
+        self.base_url = f"{scheme}://127.0.0.1:{self._listener.getsockname()[1]}/api/anthropic/"
         self.came = 0
         threading.Thread(target=self._accept, daemon=True).start()
 
@@ -296,6 +296,32 @@ def test_certificate_that_does_not_fit_is_502(stage, certificates, name):
     recorder = stage.recorder(certificate=certificates[name])
     check_unreachable(stage.gateway(recorder, "--ca-file", certificates[name][0]))
     assert recorder.requests == [], "the key went to a server that could not prove its name"
+
+
+# -- In mid-upload ------------------------------------------------------------------------------
+def read_a_part(connection):
+    taken = 0
+    while taken < 100_000:
+        taken += len(connection.recv(65536))
+
+
+UPLOADS = {"close": lambda c: read_a_part(c), "reset": lambda c: (read_a_part(c), reset(c)),
+           "close unread": lambda c: c.recv(1), "stall": lambda c: (read_a_part(c), threading.Event().wait(30))}
+
+
+@pytest.mark.parametrize("name", UPLOADS)
+def test_upstream_that_breaks_off_in_mid_upload(stage, name):
+    """Larger than all buffers, so that the gateway is still sending."""
+    door = stage.add(Door(UPLOADS[name], "http"))
+    gateway = stage.gateway(door, "--idle-timeout", f"{SLOWER}s")
+    answer = gateway.messages(b'{"model":"claude-sonnet-5","x":"' + b"x" * 30_000_000 + b'"}')
+    expected = (504, "upstream_silent") if name == "stall" else (502, "upstream_cut")
+    assert answer.complete and (answer.status, answer.header("x-spantop-error")) == expected, f"{answer}"
+    assert door.came == 1, "the request was sent again"
+    row = gateway.log.wait_calls()[0]
+    assert (row["state"], row["status"], row["error_type"]) == ("error", *expected)
+    assert row["model_asked"] == "claude-sonnet-5" and row["bytes_in"] > 30_000_000
+    assert gateway.health()["in_flight"] == 0
 
 
 # -- Ends that prove nothing ------------------------------------------------------------------

@@ -149,6 +149,36 @@ def test_dashboards_killed_beside_it(stage, sim):
     check_integrity(again.log)
 
 
+def test_kill_while_it_starts(stage, recorder):
+    """The log half made, the ids half reserved: the next start finds its way."""
+    rng = random.Random(5)
+    for number in range(25):
+        log = stage.folder / f"log{number % 5}.db"  # new ones, then the same again
+        started = stage.start("serve", "--listen", "127.0.0.1:0", "--log", log, "--upstream", recorder.base_url)
+        threading.Event().wait(rng.uniform(0, 0.04 * SLOWER))
+        started.kill()
+    for number in range(5):
+        gateway = stage.gateway(recorder, log=stage.folder / f"log{number}.db")
+        assert gateway.messages(b"{}").status == 200
+        check_integrity(gateway.log)
+        assert gateway.health()["problem"] == ""
+
+
+def test_of_many_starts_at_once_one_wins(stage, recorder):
+    many = [stage.start("serve", "--listen", "127.0.0.1:0", "--log", stage.folder / "one.db", "--upstream", recorder.base_url)
+            for _ in range(6)]
+
+    def settled():
+        return len([p for p in many if p.is_running()]) == 1 and next(p for p in many if p.is_running()).lines
+
+    wait_for(settled, what="one gateway to be left")
+    winner = next(p for p in many if p.is_running())
+    for loser in many:
+        if loser is not winner:
+            assert loser.wait_end() == 1 and loser.lines == []
+            assert len(loser.stderr.splitlines()) == 1 and str(winner.pid) in loser.stderr, loser.stderr
+
+
 def test_stopped_and_continued_it_reads_before_it_calls_the_upstream_silent(stage, recorder):
     """As with Ctrl-Z and fg: what came meanwhile lies in the socket, the time limit is long over."""
     gateway = stage.gateway(recorder, "--idle-timeout", f"{SLOWER}s")

@@ -69,7 +69,7 @@ struct totals {
 /* Sums over local calendar days from day to day inclusive (YYYYMMDD); from the day table. */
 NODISCARD int reader_day_totals(struct db *db, int from_day, int to_day, struct totals *t, struct err *e);
 
-enum group_by { GROUP_MODEL, GROUP_PROVIDER, GROUP_SESSION, GROUP_DAY, GROUP_PURPOSE };
+enum group_by { GROUP_MODEL, GROUP_PROVIDER, GROUP_SESSION, GROUP_DAY, GROUP_PURPOSE, GROUP_FOLDER /* the session's */ };
 struct group_row {
     char *key;                /* NULL: unknown */
     char *label;              /* a session's title; else NULL */
@@ -93,6 +93,40 @@ struct bucket {
 /* Sums of calls that finished in [from_ms + i*width_ms, …), i < count.  From the minute table when
  * from_ms and width_ms are whole minutes: do that for spans beyond an hour. */
 NODISCARD int reader_buckets(struct db *db, int64_t from_ms, int64_t width_ms, struct bucket *out, size_t count, struct err *e);
+
+/* What broke the prompt cache, by reason (the KIND of cache_break), the most
+ * expensive first, of calls that started at since_ms or later and before until_ms. */
+#define BREAK_BUCKETS 24
+struct break_sum {
+    char *kind;
+    int64_t breaks;
+    int64_t cost_microusd;    /* as far as it is known */
+    int64_t buckets[BREAK_BUCKETS]; /* the same cost over the time, in equal parts */
+};
+struct break_sums {
+    struct break_sum *rows;
+    size_t count;
+};
+NODISCARD int reader_breaks(struct db *db, int64_t since_ms, int64_t until_ms, struct break_sums *s, struct err *e);
+void break_sums_done(struct break_sums *s);
+
+/* What was spent over time, a bar an hour, day or week, by model: the most expensive
+ * models apart, all others in one series without a name. */
+enum spend_unit { SPEND_HOURS, SPEND_DAYS, SPEND_WEEKS };
+#define SPEND_BARS_MAX   31
+#define SPEND_SERIES_MAX 6
+struct spend_chart {
+    size_t bars;
+    int64_t starts_ms[SPEND_BARS_MAX]; /* local hours, days; weeks of seven days up to today */
+    struct spend_series {
+        char *model;                   /* NULL: all others */
+        int64_t cost_microusd[SPEND_BARS_MAX];
+    } series[SPEND_SERIES_MAX];
+    size_t series_count;
+};
+/* Hours: those of today.  Days: the last 30, weeks: the last 12, up to today. */
+NODISCARD int reader_spend(struct db *db, enum spend_unit unit, int64_t now_ms, struct spend_chart *c, struct err *e);
+void spend_chart_done(struct spend_chart *c);
 
 struct session {
     char *session_id;

@@ -46,6 +46,8 @@ static const struct {
     [GROUP_SESSION] = {"session_id", "ifnull(c.session_id, '')"},
     [GROUP_DAY] = {"CAST(day AS TEXT)", "CAST(?3 AS TEXT)"},
     [GROUP_PURPOSE] = {"purpose", "ifnull(c.purpose, '')"},
+    [GROUP_FOLDER] = {"ifnull((SELECT f.work_dir FROM session f WHERE f.session_id = day_sum.session_id), '')",
+                      "ifnull((SELECT f.work_dir FROM session f WHERE f.session_id = c.session_id), '')"},
 };
 
 /* ?1 and ?2 bound the partial day.  A call ends after it starts and within a day

@@ -188,6 +188,10 @@ void text_usd(char out[TEXT_SHORT_MAX], int64_t microusd)
 {
     if (microusd < 0)
         unknown(out);
+    else if (microusd > 0 && microusd < 50)
+        snprintf(out, TEXT_SHORT_MAX, "<$.0001");
+    else if (microusd > 0 && microusd < 950) /* three digits would say nothing of it */
+        snprintf(out, TEXT_SHORT_MAX, "$0.%04lld", (long long)((microusd + 50) / 100));
     else if (microusd < 999500)
         snprintf(out, TEXT_SHORT_MAX, "$0.%03lld", (long long)((microusd + 500) / 1000));
     else if (microusd < 99995000)

@@ -28,7 +28,7 @@ int text_width(const char *s, size_t len);
 size_t text_fit(const char *s, size_t len, int columns);
 
 /* Short figures, always NUL-terminated, at most 7 characters:
- * 0 999 1.2k 38k 142k 1.2M;  0.4s 12s 3m10s 2h05m;  $0.031 $4.21 $120;  1.5 KB 20 MB.
+ * 0 999 1.2k 38k 142k 1.2M;  0.4s 12s 3m10s 2h05m;  $0.0004 $0.031 $4.21 $120;  1.5 KB 20 MB.
  * A negative number means unknown and gives "–" ("-" when ascii). */
 #define TEXT_SHORT_MAX 24
 void text_count(char out[TEXT_SHORT_MAX], int64_t n);

@@ -85,6 +85,10 @@ static void test_money(void **state)
 {
     (void)state;
     expect_short(text_usd, 0, "$0.000");
+    expect_short(text_usd, 12, "<$.0001");
+    expect_short(text_usd, 412, "$0.0004");
+    expect_short(text_usd, 949, "$0.0009");
+    expect_short(text_usd, 950, "$0.001");
     expect_short(text_usd, 31499, "$0.031");
     expect_short(text_usd, 999499, "$0.999");
     expect_short(text_usd, 999500, "$1.00");

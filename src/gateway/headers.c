@@ -27,8 +27,13 @@ void headers_reset(struct headers *h)
     h->count = 0;
 }
 
+/* Enough for a client's headers, so that they are not moved while they grow. */
+#define FIRST_BYTES ((size_t)1023)
+
 static int put_text(struct headers *h, const char *s, size_t len, struct span *at)
 {
+    if (h->text.cap == 0)
+        (void)buf_reserve(&h->text, FIRST_BYTES);
     at->off = h->text.len;
     at->len = len;
     return buf_put(&h->text, s, len) != 0 || buf_putc(&h->text, '\0') != 0 ? -1 : 0;
@@ -187,6 +192,7 @@ char *headers_to_json(const struct headers *h)
 {
     struct buf out;
     buf_init(&out);
+    (void)buf_reserve(&out, h->text.len + 8 * h->count + 2); /* with what stands around them */
     buf_putc(&out, '[');
     for (size_t i = 0; i < h->count; i++) {
         const char *name = headers_name(h, i);

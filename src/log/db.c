@@ -15,6 +15,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -153,12 +154,21 @@ void db_explain(struct db *db, struct err *e)
     err_prefix(e, "the log %s cannot be used", db->path);
 }
 
+/* Nobody asks SQLite how much memory it uses, and counting takes a lock at each
+ * allocation.  It can be said only before SQLite's first use. */
+static void set_sqlite_up(void)
+{
+    sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
+}
+
 static int open_sqlite(struct db *db, enum db_mode mode, struct err *e)
 {
     int flags =
         (mode == DB_READ ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE) | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE;
     /* "./" keeps SQLite from reading a meaning into names like ":memory:". */
     char *name = xasprintf("%s%s", db->path[0] == '/' ? "" : "./", db->path);
+    static pthread_once_t is_set_up = PTHREAD_ONCE_INIT;
+    pthread_once(&is_set_up, set_sqlite_up);
     int rc = sqlite3_open_v2(name, &db->sq, flags, NULL);
     free(name);
     if (rc != SQLITE_OK)

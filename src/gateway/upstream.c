@@ -103,6 +103,31 @@ struct upstream {
 
 static void read_messages(struct upstream *u);
 
+/* --- The body, when it is out ------------------------------------------------------- */
+
+/* Once all of it went out the request's body is not read again (see NO RESENDING).
+ * libcurl would keep its copying buffer for the life of the handle, 64 KiB and more
+ * a stream; setting its size, to whatever value, frees it. */
+static void drop_sent_body(struct transfer *t)
+{
+    curl_off_t sent = 0;
+    if (!t->body || curl_easy_getinfo(t->easy, CURLINFO_SIZE_UPLOAD_T, &sent) != CURLE_OK)
+        return;
+    if ((size_t)sent < t->body->len)
+        return;
+    blob_unref(t->body);
+    t->body = NULL;
+    curl_easy_setopt(t->easy, CURLOPT_UPLOAD_BUFFERSIZE, UPLOAD_BYTES);
+}
+
+static void on_sent(CURL *easy)
+{
+    struct transfer *t = NULL;
+    curl_easy_getinfo(easy, CURLINFO_PRIVATE, (char **)&t);
+    if (t && t->tries > 0) /* else it waits for the connection */
+        drop_sent_body(t);
+}
+
 /* --- Sockets and the timer ---------------------------------------------------- */
 
 static void on_socket_ready(void *arg, unsigned events)
@@ -133,7 +158,8 @@ static int on_socket(CURL *easy, curl_socket_t fd, int what, void *arg, void *so
     struct upstream *u = arg;
     struct socket_watch *w = socket_arg;
     struct err e;
-    (void)easy;
+    if (what == CURL_POLL_IN) /* nothing more to be sent */
+        on_sent(easy);
     if (what == CURL_POLL_REMOVE) {
         if (w)
             forget_socket(u, w);
@@ -331,21 +357,6 @@ static void on_idle(void *arg)
 }
 
 /* --- The answer, as it comes -------------------------------------------------------- */
-
-/* Once all of it went out the request's body is not read again (see NO RESENDING).
- * libcurl would keep its copying buffer for the life of the handle, 64 KiB and more
- * a stream; setting its size, to whatever value, frees it. */
-static void drop_sent_body(struct transfer *t)
-{
-    curl_off_t sent = 0;
-    if (!t->body || curl_easy_getinfo(t->easy, CURLINFO_SIZE_UPLOAD_T, &sent) != CURLE_OK)
-        return;
-    if ((size_t)sent < t->body->len)
-        return;
-    blob_unref(t->body);
-    t->body = NULL;
-    curl_easy_setopt(t->easy, CURLOPT_UPLOAD_BUFFERSIZE, UPLOAD_BYTES);
-}
 
 static size_t on_header(char *line, size_t size, size_t count, void *arg)
 {

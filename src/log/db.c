@@ -154,11 +154,15 @@ void db_explain(struct db *db, struct err *e)
     err_prefix(e, "the log %s cannot be used", db->path);
 }
 
-/* Nobody asks SQLite how much memory it uses, and counting takes a lock at each
- * allocation.  It can be said only before SQLite's first use. */
+/* Said before SQLite's first use, the only time it can be.  Nobody asks how much
+ * memory it uses, and counting takes a lock at each allocation.  What a statement may
+ * have to undo stays in memory: a call's row with its indexes touches more pages than
+ * the 64 KB allowed by default, and each of them went through a file, up to 30 writes
+ * a call. */
 static void set_sqlite_up(void)
 {
     sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
+    sqlite3_config(SQLITE_CONFIG_STMTJRNL_SPILL, -1);
 }
 
 static int open_sqlite(struct db *db, enum db_mode mode, struct err *e)

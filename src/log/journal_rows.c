@@ -89,7 +89,7 @@ static void write_insert_sql(struct buf *sql)
 /* An end brings some lists and must not bring back those that have expired. */
 static void write_update_sql(struct buf *sql)
 {
-    buf_puts(sql, "UPDATE call SET ");
+    buf_puts(sql, "UPDATE OR FAIL call SET "); /* the batch is rolled back then: nothing need be kept to undo it alone */
     for (int i = 0; i < COLUMNS; i++)
         buf_printf(sql, "%s = ?%d, ", columns[i], i + 1);
     for (int i = 0; i < ROW_BODIES; i++)

@@ -17,7 +17,7 @@
 struct option_spec {
     const char *name;  /* without dashes */
     const char *value; /* what --help calls the value; NULL: a flag */
-    const char *help;
+    const char *help;  /* "": told elsewhere, help has no room; NULL: nobody need know */
 };
 
 struct arg {

@@ -61,6 +61,7 @@ static void print_table(const struct catalog *catalog, int today)
         {.title = "CONTEXT", .right = true},
         {.title = "THINKING", .drop = 2},
         {.title = "PROVIDERS", .shrinks = true, .min_width = 14},
+        {.title = "SOURCE", .drop = 3},
     };
     struct table t;
     table_init(&t, columns, sizeof columns / sizeof *columns);
@@ -76,10 +77,14 @@ static void print_table(const struct catalog *catalog, int today)
         table_put(&t, context);
         table_put(&t, thinking_word(m->thinking));
         put_providers(&t, m->providers);
+        table_put(&t, m->source);
     }
     table_print(&t, true, out_columns());
     table_done(&t);
-    printf("prices built in: %s\n", catalog_date(catalog));
+    char *sources = cli_catalog_sources(catalog);
+    out_text(sources, strlen(sources));
+    putchar('\n');
+    free(sources);
 }
 
 static void add_usd(cJSON *object, const char *name, int64_t microusd)
@@ -131,8 +136,9 @@ const struct command command_models = {
     .name = "models",
     .summary = "the catalog: model, price, context, providers",
     .synopsis = "[--json]",
-    .text = "Prices are today's, in dollars per million tokens. Own models and prices stand\n"
-            "in $XDG_CONFIG_HOME/spantop/catalog.json.",
+    .text = "Prices are today's, in dollars per million tokens. What Respan's model list says\n"
+            "(fetched daily by the gateway) wins over what is built in; your own file,\n"
+            "$XDG_CONFIG_HOME/spantop/catalog.json, wins over both.",
     .example = "spantop models",
     .options = options,
     .run = models,

@@ -45,6 +45,8 @@ static int serve(struct cli *c, struct err *e)
         return CLI_FAILED;
     }
     struct catalog *catalog = cli_catalog();
+    char *cache, *own;
+    cli_catalog_paths(&cache, &own);
     struct gateway_options o = {
         .listen = s->listen,
         .upstream = s->upstream,
@@ -53,6 +55,8 @@ static int serve(struct cli *c, struct err *e)
         .respan_key = key,
         .ca_file = s->ca_file,
         .catalog = catalog,
+        .catalog_cache = s->fetch_models ? cache : NULL,
+        .catalog_own = own,
         .keep_bodies = s->keep_bodies,
         .redact = (const char *const *)s->redact,
         .queue_max_bytes = (size_t)s->queue_max_bytes,
@@ -70,6 +74,8 @@ static int serve(struct cli *c, struct err *e)
     };
     int r = gateway_run(&o, e);
     catalog_free(catalog);
+    free(cache);
+    free(own);
     key_free(key);
     return r == 0 ? CLI_DONE : CLI_FAILED;
 }

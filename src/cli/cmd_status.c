@@ -1,5 +1,6 @@
 /* spantop status: is it up, where, since when, and how it fares. */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
@@ -101,6 +102,18 @@ static void print_running(const struct state *st)
         print_line("problem", st->problem.text);
 }
 
+static void print_catalog(void)
+{
+    struct err warning = {""};
+    struct catalog *c = cli_catalog_quiet(&warning);
+    char *sources = cli_catalog_sources(c);
+    print_line("catalog", sources);
+    if (warning.text[0])
+        print_line("problem", warning.text);
+    free(sources);
+    catalog_free(c);
+}
+
 static void print_text(const struct settings *s, const struct state *st)
 {
     char line[256], file[TEXT_SHORT_MAX], raw[TEXT_SHORT_MAX], stored[TEXT_SHORT_MAX];
@@ -108,6 +121,7 @@ static void print_text(const struct settings *s, const struct state *st)
         print_running(st);
     else
         print_line("gateway", "not running; spantop starts it");
+    print_catalog();
     print_line("log", s->log_path);
     if (!st->has_size) {
         print_line("size", st->is_running ? "unknown" : "no log yet");

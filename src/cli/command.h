@@ -53,6 +53,12 @@ void command_print_options(void);
 /* The catalog with the user's own and Respan's prices; a damaged file is told
  * on stderr and left out.  Caller frees. */
 struct catalog *cli_catalog(void);
+/* Where the fetched and the user's own one lie (caller frees both). */
+void cli_catalog_paths(char **cache, char **own);
+/* The same without a word; the warning's text is "" when all was well. */
+struct catalog *cli_catalog_quiet(struct err *warning);
+/* "built in 2026-11-22, Respan's list of 2026-11-22 14:02, your own file"; caller frees. */
+char *cli_catalog_sources(const struct catalog *c);
 /* One cleaned line on stderr: "spantop: …". */
 void cli_say(const char *fmt, ...) PRINTF_LIKE(1, 2);
 /* Fill e with a sentence about wrong usage; CLI_USAGE. */

@@ -5,10 +5,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/buf.h"
 #include "base/file.h"
 #include "base/text.h"
+#include "cli/output.h"
 #include "cli/values.h"
 
 const struct command *const commands[] = {
@@ -98,7 +101,7 @@ void command_print_help(const struct command *c)
     if (c->options && c->options[0].name) {
         putchar('\n');
         for (const struct option_spec *s = c->options; s->name; s++) {
-            if (s->help)
+            if (s->help && *s->help)
                 print_option(s);
         }
     }
@@ -122,7 +125,7 @@ void command_print_options(void)
 {
     printf("Options of every command, before or after its own words:\n");
     for (const struct option_spec *s = common_options; s->name; s++) {
-        if (s->help)
+        if (s->help && *s->help)
             print_option(s);
     }
     printf("Order: option, environment (SPANTOP_KEY_FILE), config (key-file = …), default.\n"
@@ -131,19 +134,51 @@ void command_print_options(void)
 
 /* --- What commands share ----------------------------------------------------- */
 
+void cli_catalog_paths(char **cache, char **own)
+{
+    char *cache_dir = file_xdg("CACHE"), *config_dir = file_xdg("CONFIG");
+    *cache = file_join(cache_dir, "models.json");
+    *own = file_join(config_dir, "catalog.json");
+    free(cache_dir);
+    free(config_dir);
+}
+
+struct catalog *cli_catalog_quiet(struct err *warning)
+{
+    char *cache, *own;
+    cli_catalog_paths(&cache, &own);
+    struct catalog *c = catalog_load(cache, own, warning);
+    free(cache);
+    free(own);
+    return c;
+}
+
 struct catalog *cli_catalog(void)
 {
     struct err warning = {""};
-    char *cache_dir = file_xdg("CACHE"), *config_dir = file_xdg("CONFIG");
-    char *cache = file_join(cache_dir, "models.json"), *own = file_join(config_dir, "catalog.json");
-    struct catalog *c = catalog_load(cache, own, &warning);
+    struct catalog *c = cli_catalog_quiet(&warning);
     if (warning.text[0])
         cli_say("%s", warning.text);
+    return c;
+}
+
+char *cli_catalog_sources(const struct catalog *c)
+{
+    struct buf out;
+    struct stat st;
+    char *cache, *own, at[OUT_TIME_MAX];
+    cli_catalog_paths(&cache, &own);
+    buf_init(&out);
+    buf_printf(&out, "built in %s", catalog_date(c));
+    if (stat(cache, &st) == 0) {
+        out_time(at, (int64_t)st.st_mtime * 1000, true);
+        buf_printf(&out, ", Respan's list of %s", at);
+    }
+    if (access(own, F_OK) == 0)
+        buf_printf(&out, ", your own %s", own);
     free(cache);
     free(own);
-    free(cache_dir);
-    free(config_dir);
-    return c;
+    return buf_take(&out, NULL);
 }
 
 void cli_say(const char *fmt, ...)

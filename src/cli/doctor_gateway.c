@@ -9,6 +9,7 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/text.h"
+#include "cli/command.h"
 #include "cli/doctor.h"
 #include "cli/probe.h"
 #include "cli/reconcile_read.h"
@@ -99,6 +100,19 @@ static void check_log(struct report *r, const struct settings *s)
     check_space(r, s->log_path);
 }
 
+static void check_catalog(struct report *r)
+{
+    struct err warning = {""};
+    struct catalog *c = cli_catalog_quiet(&warning);
+    char *sources = cli_catalog_sources(c);
+    if (warning.text[0])
+        report_add(r, "catalog", CHECK_WARN, "mend that file or remove it", "%s", warning.text);
+    else
+        report_ok(r, "catalog", "%zu models are known: %s", catalog_count(c), sources);
+    free(sources);
+    catalog_free(c);
+}
+
 void doctor_check_gateway(struct report *r, const struct settings *s)
 {
     struct peer p;
@@ -111,6 +125,7 @@ void doctor_check_gateway(struct report *r, const struct settings *s)
     else
         check_running(r, &p);
     check_log(r, s);
+    check_catalog(r);
 }
 
 /* --- Respan --------------------------------------------------------------------------------- */

@@ -24,10 +24,10 @@ const struct option_spec common_options[] = {
     {"log", "FILE", "the log ($XDG_DATA_HOME/spantop/log.db)"},
     {"key-file", "FILE", "the Respan key, where RESPAN_API_KEY is not set"},
     {"config", "FILE", "settings ($XDG_CONFIG_HOME/spantop/spantop.conf)"},
-    {"no-color", NULL, "no colours (also NO_COLOR)"},
-    {"no-unicode", NULL, "ASCII only"},
+    {"no-color", NULL, "no colours (also NO_COLOR); --no-unicode: ASCII only"},
+    {"no-unicode", NULL, ""},
     {"help", NULL, "help for the command; --version: the version"},
-    {"version", NULL, NULL},
+    {"version", NULL, ""},
     {"no-bodies", NULL, "gateway: log no bodies"},
     {"redact", "PATTERN", "gateway: log bodies without what matches; repeatable"},
     {"max-log-bytes", "SIZE", "gateway: bound of the log, like 2G (none)"},
@@ -37,6 +37,7 @@ const struct option_spec common_options[] = {
     {"max-queue-bytes", "SIZE", "gateway: what may wait for the disk (128M)"},
     {"idle-timeout", "TIME", "gateway: upstream silent for so long: 504 (10m)"},
     {"connect-timeout", "TIME", "gateway: upstream not reached for so long: 502 (10s)"},
+    {"no-model-list", NULL, "gateway: do not fetch Respan's model list"},
     {"pin-failures", "N", "gateway: failures in a row until a pin lets go (3)"},
     {"pin-rest", "TIME", "gateway: for how long it lets go (5m)"},
     {"pin-long-wait", "TIME", "gateway: a 429 that asks for so long counts (30s)"},
@@ -306,8 +307,8 @@ static int load_gateway(struct settings *s, const struct sources *from, struct e
 {
     const int64_t day_ms = 86400000;
     int64_t keep_ms = 0;
-    bool no_bodies;
-    if (find_flag(from, "no-bodies", &no_bodies, e) != 0 ||
+    bool no_bodies, no_list;
+    if (find_flag(from, "no-bodies", &no_bodies, e) != 0 || find_flag(from, "no-model-list", &no_list, e) != 0 ||
         find_size(from, "max-log-bytes", &s->max_log_bytes, e) != 0 ||
         find_size(from, "max-body-bytes", &s->body_max_bytes, e) != 0 ||
         find_size(from, "max-held-bytes", &s->held_max_bytes, e) != 0 ||
@@ -317,6 +318,7 @@ static int load_gateway(struct settings *s, const struct sources *from, struct e
         find_duration(from, "connect-timeout", 1000, &s->connect_timeout_ms, e) != 0)
         return -1;
     s->keep_bodies = !no_bodies;
+    s->fetch_models = !no_list;
     load_redact(s, from);
     s->keep_days = (int)((keep_ms + day_ms - 1) / day_ms); /* a part of a day keeps the whole day */
     return 0;

@@ -33,6 +33,7 @@ struct settings {
     bool color;
     bool unicode;
     bool keep_bodies;
+    bool fetch_models;
     char **redact;           /* patterns, NULL-terminated; NULL: none */
     bool redact_is_given;    /* on the command line itself */
     int64_t max_log_bytes;   /* 0: no bound */

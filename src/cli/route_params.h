@@ -8,23 +8,23 @@
 #include "base/err.h"
 #include "cli/args.h"
 
-/* Those without a help of their own stand in PARAM_OPTIONS_TEXT: a screen has 24 lines. */
+/* Those with an empty help stand in PARAM_OPTIONS_TEXT: a screen has 24 lines. */
 #define PARAM_OPTIONS                                                                                                  \
     {"fallback", "A,B", "models Respan tries next"},                                                                   \
     {"cache", "off|on|TTL", "Respan's response cache; a TTL such as 1h"},                                              \
     {"customer", "ID", "customer_identifier: who Respan counts it for"},                                               \
-    {"thread", "ID", NULL},                                                                                            \
-    {"custom-id", "ID", NULL},                                                                                         \
-    {"exclude-models", "A,B", NULL},                                                                                   \
-    {"exclude-providers", "A,B", NULL},                                                                                \
-    {"retries", "N", NULL},                                                                                            \
-    {"log-at-respan", "on|off", NULL},                                                                                 \
+    {"thread", "ID", ""},                                                                                              \
+    {"custom-id", "ID", ""},                                                                                           \
+    {"exclude-models", "A,B", ""},                                                                                     \
+    {"exclude-providers", "A,B", ""},                                                                                  \
+    {"retries", "N", ""},                                                                                              \
+    {"log-at-respan", "on|off", ""},                                                                                   \
     {                                                                                                                  \
         "params", "JSON", "any Respan parameters, an object"                                                           \
     }
 
 #define PARAM_OPTIONS_TEXT                                                                                             \
-    "Also: --thread ID|auto, --custom-id ID, --exclude-models A,B, --retries N,\n"                                      \
+    "Also: --thread ID|auto, --custom-id ID, --exclude-models A,B, --retries N,\n"                                     \
     "--exclude-providers A,B, --log-at-respan on|off. An empty value takes out."
 
 /* Merge what the options say over *params (owned; NULL: none).  An empty value takes

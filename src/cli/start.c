@@ -81,6 +81,7 @@ static void lay_out_args(struct launch *l, const struct start_options *o)
     add_arg(l, "ready-fd", fd);
     if (o->demo_upstream) {
         add_arg(l, "config", "/dev/null");
+        l->argv[l->argc++] = xstrdup("--no-model-list"); /* the simulated one's is not the user's */
         return;
     }
     add_arg(l, "key-file", s->key_file);
@@ -99,6 +100,8 @@ static void lay_out_args(struct launch *l, const struct start_options *o)
     add_number(l, "pin-failures", s->pin_failures, "");
     add_number(l, "pin-rest", s->pin_rest_ms, "ms");
     add_number(l, "pin-long-wait", s->pin_long_wait_ms, "ms");
+    if (!s->fetch_models)
+        l->argv[l->argc++] = xstrdup("--no-model-list");
     if (!s->keep_bodies)
         l->argv[l->argc++] = xstrdup("--no-bodies");
 }

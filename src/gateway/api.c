@@ -33,9 +33,10 @@ char *api_base_of(const char *upstream)
 
 int api_put_headers(struct headers *h, const char *key, bool has_body)
 {
-    char *bearer = xasprintf("Bearer %s", key);
-    int rc = headers_put(h, "Authorization", bearer);
-    explicit_bzero(bearer, strlen(bearer));
+    char *bearer = key ? xasprintf("Bearer %s", key) : NULL;
+    int rc = bearer ? headers_put(h, "Authorization", bearer) : 0;
+    if (bearer)
+        explicit_bzero(bearer, strlen(bearer));
     free(bearer);
     if (rc != 0 || headers_put(h, "Accept", "application/json") != 0 ||
         headers_put(h, "Accept-Encoding", "identity") != 0 ||

@@ -16,7 +16,7 @@
  * not end so.  Caller frees. */
 char *api_base_of(const char *upstream);
 
-/* The headers of a question: the key as bearer, JSON wanted (and sent). */
+/* The headers of a question: the key as bearer (NULL: none), JSON wanted (and sent). */
 NODISCARD int api_put_headers(struct headers *h, const char *key, bool has_body);
 
 struct api_client;

@@ -9,6 +9,7 @@
 #include "gateway/gateway.h"
 #include "gateway/lookup.h"
 #include "gateway/loop.h"
+#include "gateway/modellist.h"
 #include "gateway/pins.h"
 #include "gateway/router.h"
 #include "gateway/server.h"
@@ -19,6 +20,7 @@
 #include "log/routes.h"
 
 struct exchange;
+struct budgets;
 
 struct gateway {
     const struct gateway_options *options;
@@ -26,9 +28,11 @@ struct gateway {
     struct server *server;
     struct upstream *upstream;
     struct lookup *lookup;             /* NULL: Respan has no log that could be asked */
+    struct modellist *modellist;       /* NULL: no list is fetched */
     struct journal *journal;
     struct route_watch *routes;
     struct pins *pins;
+    struct budgets *budgets;           /* NULL: none can be read */
     struct refused_routes refused_routes;
     struct peer_lock *lock;
     struct upstream_base base;

@@ -25,6 +25,7 @@
 #include "base/encode.h"
 #include "base/mem.h"
 #include "gateway/api.h"
+#include "gateway/budget.h"
 #include "gateway/core.h"
 #include "gateway/exchange.h"
 #include "gateway/holder.h"
@@ -182,6 +183,7 @@ static int open_log(struct gateway *g, struct err *e)
     g->routes = route_watch_open(o->log_path, e);
     if (!g->routes)
         return -1;
+    g->budgets = budgets_new(o->log_path, o->catalog);
     (void)gateway_routes(g);
     return 0;
 }
@@ -198,6 +200,18 @@ static void start_lookup(struct gateway *g)
     /* Whose key the other calls came with nobody knows any more. */
     if (g->lookup && o->respan_key)
         lookup_resume(g->lookup, o->log_path);
+    free(derived);
+}
+
+/* The same holds for the list of models. */
+static void start_modellist(struct gateway *g)
+{
+    const struct gateway_options *o = g->options;
+    char *derived = api_base_of(o->upstream);
+    struct modellist_options list = {derived ? derived : o->api_base, o->ca_file, o->catalog_cache, o->catalog_own, o->catalog};
+    struct err e;
+    if (list.api_base && list.cache_path && !(g->modellist = modellist_new(g->loop, &list, &e)))
+        diag_line("Respan's model list is not fetched: %s", e.text);
     free(derived);
 }
 
@@ -235,6 +249,7 @@ static int start(struct gateway *g, struct err *e)
     if (!g->upstream)
         goto fail;
     start_lookup(g);
+    start_modellist(g);
     if (announce(g, e) != 0)
         goto fail;
     g->server = server_new(g->loop, &server, fd, e);
@@ -250,8 +265,10 @@ static void stop(struct gateway *g)
     stop_calls(g);
     server_free(g->server);
     lookup_free(g->lookup);
+    modellist_free(g->modellist);
     upstream_free(g->upstream);
     route_watch_close(g->routes);
+    budgets_free(g->budgets);
     pins_free(g->pins);
     journal_close(g->journal);
     peer_lock_free(g->lock);

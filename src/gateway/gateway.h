@@ -19,7 +19,9 @@ struct gateway_options {
     const char *log_path;
     const char *respan_key;      /* put in for the local token; NULL: none. Never logged. */
     const char *ca_file;         /* NULL: the system's */
-    const struct catalog *catalog;
+    struct catalog *catalog;     /* replaced when a newer list was fetched */
+    const char *catalog_cache;   /* Respan's model list is fetched daily into this file; NULL: it is not */
+    const char *catalog_own;     /* the user's own catalog, for reading anew; may be NULL */
     bool keep_bodies;
     const char *const *redact;   /* patterns taken out of logged bodies, NULL-terminated; NULL: none */
     size_t queue_max_bytes;      /* 0: default */

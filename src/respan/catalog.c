@@ -1,5 +1,6 @@
 #include "respan/catalog.h"
 
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -49,10 +50,48 @@ struct catalog *catalog_load(const char *cache_path, const char *user_path, stru
     return c;
 }
 
+static const struct catalog *now(const struct catalog *c)
+{
+    const struct catalog *newer = atomic_load_explicit(&c->newer, memory_order_acquire);
+    return newer ? newer : c;
+}
+
+/* The first block stays: it is what everybody holds.  The one before the newest
+ * stays, too, since somebody may be reading a model of it just now; replacements
+ * are a day apart. */
+void catalog_replace(struct catalog *c, struct catalog *fresh)
+{
+    struct catalog *last = atomic_load_explicit(&c->newer, memory_order_relaxed);
+
+    fresh->older = last;
+    if (last) {
+        catalog_free(last->older);
+        last->older = NULL;
+    }
+    atomic_store_explicit(&c->newer, fresh, memory_order_release);
+}
+
+int catalog_check_list(const char *json, size_t len, struct err *e)
+{
+    struct catalog c = {0};
+    int rc = catalog_read(&c, json, len, "respan", e);
+
+    if (rc == 0 && (c.count == 0 || c.models[0]->source == NULL))
+        rc = err_set(e, "it names no model");
+    for (size_t i = 0; i < c.count; i++)
+        model_free(c.models[i]);
+    free(c.models);
+    strings_free(c.providers);
+    free(c.date);
+    return rc;
+}
+
 void catalog_free(struct catalog *c)
 {
     if (!c)
         return;
+    catalog_free(atomic_load_explicit(&c->newer, memory_order_relaxed));
+    catalog_free(c->older);
     for (size_t i = 0; i < c->count; i++)
         model_free(c->models[i]);
     free(c->models);
@@ -63,22 +102,22 @@ void catalog_free(struct catalog *c)
 
 size_t catalog_count(const struct catalog *c)
 {
-    return c->count;
+    return now(c)->count;
 }
 
 const struct model *catalog_at(const struct catalog *c, size_t i)
 {
-    return c->models[i];
+    return now(c)->models[i];
 }
 
 const char *catalog_date(const struct catalog *c)
 {
-    return c->date;
+    return now(c)->date;
 }
 
 const char *const *catalog_providers(const struct catalog *c)
 {
-    return (const char *const *)c->providers;
+    return (const char *const *)now(c)->providers;
 }
 
 /* --- Finding ------------------------------------------------------------------ */
@@ -152,6 +191,7 @@ const struct model *catalog_find(const struct catalog *c, const char *name)
 
     if (!name || !name[0] || strlen(name) >= NAME_MAX_BYTES)
         return NULL;
+    c = now(c);
     const struct model *m = find_exact(c, name);
     return m ? m : find_exact(c, bare_name(name, work));
 }

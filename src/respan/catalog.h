@@ -4,7 +4,8 @@
  * Respan's model list (its answer as it came), the user's own file (laid out as
  * data/catalog.json).  What a later one says of a model wins, field by field.
  * A model that no source knows has no price; it never gets another's.
- * Thread: a loaded catalog is read-only and may be shared. */
+ * Thread: a loaded catalog may be shared.  catalog_replace() may come meanwhile, on
+ *         one thread; listing (count, at) belongs to that thread then. */
 #ifndef SPANTOP_RESPAN_CATALOG_H
 #define SPANTOP_RESPAN_CATALOG_H
 
@@ -57,6 +58,11 @@ struct catalog;
  * out and told in *warning (its text "" when all was well); the built-in one always loads. */
 struct catalog *catalog_load(const char *cache_path, const char *user_path, struct err *warning);
 void catalog_free(struct catalog *c);
+/* From now on c is what fresh says (taken).  Models found before stay good until the
+ * next but one replacement. */
+void catalog_replace(struct catalog *c, struct catalog *fresh);
+/* Is it a model list as Respan gives it, with one model at least? */
+NODISCARD int catalog_check_list(const char *json, size_t len, struct err *e);
 size_t catalog_count(const struct catalog *c);
 const struct model *catalog_at(const struct catalog *c, size_t i);
 /* The date of the built-in data, YYYY-MM-DD. */

@@ -13,6 +13,8 @@ struct catalog {
     size_t count;
     char *date;
     char **providers; /* NULL-terminated */
+    _Atomic(struct catalog *) newer; /* what catalog_replace() put over this one, or NULL */
+    struct catalog *older;           /* of a newer one: what it replaced */
 };
 
 /* Merge a source; source is a static word.  On failure the catalog is unchanged. */

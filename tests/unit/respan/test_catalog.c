@@ -358,6 +358,37 @@ static void test_missing_files_are_no_trouble(void **state)
     catalog_free(NULL);
 }
 
+/* What was found before is still good after one replacement: somebody may be reading it. */
+static void test_replacement_holds_for_everybody_who_has_the_catalog(void **state)
+{
+    (void)state;
+    struct catalog *c = load(NULL, NULL);
+    const struct model *before = catalog_find(c, "claude-opus-5");
+    assert_null(catalog_find(c, "new-1"));
+    for (int i = 0; i < 4; i++) {
+        char *path = write_file("[{\"model_name\":\"new-1\",\"input_cost\":1,\"output_cost\":2}]");
+        catalog_replace(c, load(path, NULL));
+        assert_non_null(catalog_find(c, "new-1"));
+        unlink(path);
+    }
+    assert_string_equal(before->name, "claude-opus-5");
+    assert_true(catalog_count(c) > 0 && catalog_at(c, catalog_count(c) - 1) != NULL);
+    catalog_free(c);
+}
+
+static void test_only_a_list_of_respans_is_one(void **state)
+{
+    (void)state;
+    static const char *const none[] = {"", "{}", "[]", "{\"models\":[]}", "<html>", "{\"models\":[{\"model_name\":7}]}"};
+    struct err e = {""};
+    const char *good = "{\"models\":[{\"model_name\":\"a\"}]}";
+    assert_int_equal(catalog_check_list(good, strlen(good), &e), 0);
+    for (size_t i = 0; i < sizeof none / sizeof *none; i++) {
+        if (catalog_check_list(none[i], strlen(none[i]), &e) == 0)
+            fail_msg("%s was taken for a list", none[i]);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -373,6 +404,8 @@ int main(void)
         cmocka_unit_test(test_respans_list),
         cmocka_unit_test(test_a_damaged_file_is_told_and_left_out),
         cmocka_unit_test(test_missing_files_are_no_trouble),
+        cmocka_unit_test(test_replacement_holds_for_everybody_who_has_the_catalog),
+        cmocka_unit_test(test_only_a_list_of_respans_is_one),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -9,11 +9,14 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "base/text.h"
 #include "cli/command.h"
 #include "cli/limits.h"
 #include "cli/output.h"
 #include "cli/scope.h"
+#include "log/reader.h"
 #include "log/routes.h"
+#include "respan/switch_price.h"
 
 static const struct option_spec options[] = {
     {"clear", NULL, "take the switch of this scope out"},
@@ -42,6 +45,29 @@ static bool is_same(const char *a, const char *b)
     return a && b ? strcmp(a, b) == 0 : a == b;
 }
 
+/* "  since 14:02: 12 calls, $0.41; the first of 2 conversations wrote 284k tokens anew, $0.36" */
+static int show_cost(struct db *db, const struct route *r, struct err *e)
+{
+    struct route_cost cost;
+    char at[OUT_TIME_MAX], all[TEXT_SHORT_MAX], first[TEXT_SHORT_MAX], written[TEXT_SHORT_MAX];
+    if (routes_cost(db, r, &cost, e) != 0)
+        return -1;
+    if (cost.calls == 0)
+        return 0;
+    out_time(at, r->created_at, true);
+    text_usd(all, cost.cost_microusd);
+    printf("  since %s: %lld %s, %s", at, (long long)cost.calls, cost.calls == 1 ? "call" : "calls", all);
+    if (cost.first_written > 0) {
+        text_usd(first, cost.first_microusd);
+        text_count(written, cost.first_written);
+        printf("; at first %s tokens were written anew: %s", written, first);
+    }
+    if (cost.unpriced_calls > 0)
+        printf("; %lld of unknown price", (long long)cost.unpriced_calls);
+    putchar('\n');
+    return 0;
+}
+
 /* Every enabled setting of this kind; with a scope named, only its own. */
 static int show(struct db *db, const struct change *c, struct err *e)
 {
@@ -49,9 +75,10 @@ static int show(struct db *db, const struct change *c, struct err *e)
     bool is_scoped = c->session_id || c->glob;
     size_t shown = 0;
     int64_t now_ms = clock_wall_ms();
+    int rc = 0;
     if (routes_load(db, &set, e) != 0)
         return -1;
-    for (size_t i = 0; i < set.count; i++) {
+    for (size_t i = 0; rc == 0 && i < set.count; i++) {
         const struct route *r = &set.routes[i];
         if (!route_is_on(r, now_ms) || !value_of(r, c->what))
             continue;
@@ -66,11 +93,12 @@ static int show(struct db *db, const struct change *c, struct err *e)
         free(whole);
         free(line);
         shown++;
+        rc = show_cost(db, r, e);
     }
     if (shown == 0)
         puts(c->what == ROUTE_MODEL ? "as sent" : "auto");
     route_set_done(&set);
-    return 0;
+    return rc;
 }
 
 /* "opus-5-5", as lists show it, means claude-opus-5-5; any other name is taken
@@ -94,6 +122,42 @@ static char *full_model_name(const char *name)
     return copy;
 }
 
+static void print_price(const struct session *s, const struct switch_price *p)
+{
+    char tokens[TEXT_SHORT_MAX], now[TEXT_SHORT_MAX], next[TEXT_SHORT_MAX], then[TEXT_SHORT_MAX];
+    text_count(tokens, s->context_tokens);
+    text_usd(now, p->now_microusd);
+    text_usd(next, p->next_microusd);
+    text_usd(then, p->then_microusd);
+    printf("next call re-reads %s tokens uncached: %s instead of %s, then %s a call\n", tokens, next, now, then);
+    if (p->is_too_long)
+        printf("these %s tokens are more than its context holds: it will refuse them, and the\n"
+               "call goes up again as it came\n", tokens);
+}
+
+/* What the switch does to the money of one session; nothing where that is not known. */
+static void show_price(struct db *db, const struct change *c)
+{
+    struct session s;
+    struct err ignored;
+    struct switch_price price;
+    if (!c->value || !c->session_id || reader_session(db, c->session_id, &s, &ignored) != 0)
+        return;
+    struct catalog *catalog = cli_catalog();
+    bool is_model = c->what == ROUTE_MODEL;
+    struct switch_about about = {
+        .model_from = s.model,
+        .model_to = is_model ? c->value : s.model,
+        .context_tokens = s.context_tokens,
+        .is_1h = s.totals.tokens_cache_write_1h > s.totals.tokens_cache_write_5m,
+        .day = clock_day_number(clock_wall_ms()),
+    };
+    if (!is_same(is_model ? s.model : s.provider, c->value) && switch_price(catalog, &about, &price))
+        print_price(&s, &price);
+    catalog_free(catalog);
+    session_done(&s);
+}
+
 static int apply(struct db *db, const struct change *c, const char *log_path, struct err *e)
 {
     struct route_scope scope = {.session_id = c->session_id, .model_glob = c->glob};
@@ -107,6 +171,7 @@ static int apply(struct db *db, const struct change *c, const char *log_path, st
     putchar('\n');
     free(line);
     free(words);
+    show_price(db, c);
     return 0;
 }
 

@@ -136,6 +136,16 @@ NODISCARD int routes_switch_limited(struct db *db, enum route_setting what, cons
 /* Take back the newest switch not yet taken back; *what tells it in words
  * ("model claude-sonnet-5 for every session"). 1: nothing to undo. */
 NODISCARD int routes_undo(struct db *db, char *what, size_t size, struct err *e);
+/* What the calls that took a route have cost since it was made. */
+struct route_cost {
+    int64_t calls;
+    int64_t cost_microusd;  /* without those of unknown price */
+    int64_t unpriced_calls;
+    int64_t first_calls;    /* the first of each conversation: it found no cache */
+    int64_t first_microusd; /* what these cost */
+    int64_t first_written;  /* tokens they wrote into the cache */
+};
+NODISCARD int routes_cost(struct db *db, const struct route *r, struct route_cost *cost, struct err *e);
 NODISCARD int routes_version(struct db *db, int64_t *version, struct err *e);
 
 #endif

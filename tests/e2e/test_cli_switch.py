@@ -1,5 +1,6 @@
 """model, provider, routes and route: what is in the log after them, and what the next call does."""
 import json
+import re
 
 from spantop import KEY
 
@@ -148,3 +149,31 @@ def test_routes_that_make_no_sense_are_refused(stage, gateway):
 def test_the_key_stays_out_of_the_log(stage, gateway):
     ask(gateway)
     assert KEY.encode() not in b"".join(path.read_bytes() for path in stage.folder.glob("log.db*"))
+
+
+def test_price_of_a_switch_is_told_before_and_its_cost_after(stage, gateway, sim):
+    """40k tokens of context: from opus' cache at 0.40 $/M to a write on sonnet at 2.50."""
+    body = {"model": "claude-opus-5-5", "max_tokens": 20, "system": [{"type": "text", "text": "word " * 40000, "cache_control": {"type": "ephemeral"}}],
+            "messages": [{"role": "user", "content": [{"type": "text", "text": "[[sim text ok]]", "cache_control": {"type": "ephemeral"}}]}],
+            "tools": [{"name": "a", "input_schema": {}}], "stream": True}
+
+    def call():
+        answer = gateway.messages(body, [("X-Claude-Code-Session-Id", A)])
+        assert answer.status == 200
+        return gateway.log.wait_calls(1, "id = ? AND state <> 'open'", int(answer.header("x-spantop-call-id")))[0]
+    call()
+    [session] = gateway.log.query("SELECT context_tokens FROM sessions")
+    tokens = session["context_tokens"]
+    assert tokens > 10000
+    said = ok(run(stage, gateway, "model", "claude-sonnet-5-5", "--session", A))
+    told = re.search(r"uncached: \$([0-9.]+) instead of \$([0-9.]+), then \$([0-9.]+) a call", said)
+    assert told, said
+    for dollars, price in zip(told.groups(), (2.5, 0.4, 0.2)):
+        assert abs(float(dollars) - tokens * price / 1e6) < 0.001, said
+    first, second = call(), call()
+    assert first["tokens_cache_write_5m"] > 10000 and second["tokens_cache_read"] > 10000
+    shown = ok(run(stage, gateway, "model"))
+    assert "2 calls" in shown and "were written anew" in shown, shown
+    said = ok(run(stage, gateway, "provider", "bedrock", "--session", A))
+    assert "uncached" in said
+    ok(run(stage, gateway, "model", "claude-sonnet-5-5"))  # for no session in particular: nothing is known

@@ -45,8 +45,24 @@ size_t text_utf8_len(const char *s, size_t len)
     return decode((const unsigned char *)s, len, &code);
 }
 
+/* Whole words of ASCII at the start of s: nearly every text that is checked. */
+static size_t ascii_len(const char *s, size_t len)
+{
+    size_t at = 0;
+    uint64_t word;
+    for (; len - at >= sizeof word; at += sizeof word) {
+        memcpy(&word, s + at, sizeof word);
+        if (word & 0x8080808080808080u)
+            break;
+    }
+    return at;
+}
+
 bool text_is_utf8(const char *s, size_t len)
 {
+    size_t ascii = ascii_len(s, len);
+    s += ascii;
+    len -= ascii;
     while (len > 0) {
         size_t n = text_utf8_len(s, len);
         if (n == 0)

@@ -25,13 +25,13 @@ static int await(struct conn *c, short events, int timeout_ms)
     return n == 0 ? 0 : p[0].revents;
 }
 
-int conn_await_input(struct conn *c)
+int conn_await_input(struct conn *c, int timeout_ms)
 {
     char byte;
 
     if (c->in.len > 0)
         return 1;
-    if (c->fd < 0 || await(c, POLLIN, -1) <= 0)
+    if (c->fd < 0 || await(c, POLLIN, timeout_ms) <= 0)
         return 0;
     return recv(c->fd, &byte, 1, MSG_PEEK) > 0;
 }

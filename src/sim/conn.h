@@ -20,8 +20,9 @@ struct conn {
     struct buf in; /* read and not yet used */
 };
 
-/* Wait until something is there to read: 1, or 0 when the peer closed or the simulator stops. */
-int conn_await_input(struct conn *c);
+/* Wait until something is there to read: 1, or 0 when the peer closed, the simulator
+ * stops, or timeout_ms (-1: never) passed. */
+int conn_await_input(struct conn *c, int timeout_ms);
 /* Read what is there into c->in, waiting for the first byte.  1, or 0 at the end. */
 int conn_fill(struct conn *c);
 /* Look at what would be read without reading it; the bytes seen so far. */

@@ -54,6 +54,7 @@ static cJSON *make_config(struct sim *s)
     cJSON_AddNumberToObject(o, "speed", f->speed);
     cJSON_AddNumberToObject(o, "log_latency_ms", (double)f->log_latency_ms);
     cJSON_AddNumberToObject(o, "first_ms", (double)f->first_ms);
+    cJSON_AddNumberToObject(o, "idle_close_ms", (double)f->idle_close_ms);
     cJSON_AddBoolToObject(o, "models_enabled", f->models_enabled);
     cJSON_AddBoolToObject(o, "provider_mix", f->provider_mix);
     cJSON_AddBoolToObject(o, "provider_header", f->provider_header);
@@ -131,6 +132,7 @@ static void set_config(const struct control *k)
     f->speed = jsonx_number(b, "speed", f->speed);
     f->log_latency_ms = jsonx_int(b, "log_latency_ms", f->log_latency_ms);
     f->first_ms = jsonx_int(b, "first_ms", f->first_ms);
+    f->idle_close_ms = jsonx_int(b, "idle_close_ms", f->idle_close_ms);
     f->models_enabled = jsonx_bool(b, "models_enabled", f->models_enabled);
     f->provider_mix = jsonx_bool(b, "provider_mix", f->provider_mix);
     f->provider_header = jsonx_bool(b, "provider_header", f->provider_header);

@@ -137,9 +137,19 @@ static void dispatch(struct sim *s, struct conn *c, const struct http_request *q
         respan_api_handle(s, c, q, n);
 }
 
+static int idle_close_ms(struct sim *s)
+{
+    int ms;
+
+    pthread_mutex_lock(&s->lock);
+    ms = (int)s->config.idle_close_ms;
+    pthread_mutex_unlock(&s->lock);
+    return ms;
+}
+
 static void serve_connection(struct sim *s, struct conn *c)
 {
-    while (c->fd >= 0 && conn_await_input(c)) {
+    while (c->fd >= 0 && conn_await_input(c, idle_close_ms(s))) {
         struct http_request q;
         enum http_result result;
         bool go_on = false;
@@ -287,6 +297,7 @@ static struct sim *sim_new(const struct sim_options *o)
     s->config.speed = o->speed;
     s->config.log_latency_ms = o->log_latency_ms;
     s->config.first_ms = -1;
+    s->config.idle_close_ms = -1;
     s->config.provider_mix = o->provider_mix;
     s->config.provider_header = true;
     s->rng.state = o->seed;

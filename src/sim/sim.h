@@ -74,6 +74,7 @@
  *                      "provider_mix":bool,
  *                      "provider_header":bool (x-respan-provider on answers; Respan documents no
  *                      such header, so off must work as well),"first_ms" (wait before the first byte; -1 human),
+ *                      "idle_close_ms" (a connection without a request is closed; -1 never),
  *                      "fallbacks":bool (X-Data-Respan-Params' fallback_models act),
  *                      "limit_context":bool (400 above the model's context)}
  *   GET  /sim/config, GET /sim/status ({"connections","in_flight","requests"})

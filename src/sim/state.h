@@ -24,6 +24,7 @@ struct sim_config {
     double speed;
     int64_t log_latency_ms;
     int64_t first_ms; /* -1: as a model does */
+    int64_t idle_close_ms; /* -1: never */
     bool models_enabled;
     bool provider_mix;
     bool provider_header;

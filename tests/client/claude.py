@@ -6,6 +6,7 @@ import json
 import os
 import pathlib
 import platform
+import re
 import shutil
 import subprocess
 
@@ -16,6 +17,9 @@ FOLDER = ROOT / "build/client"
 MACHINES = {"x86_64": "x64", "aarch64": "arm64"}
 # The client's own start takes a second; with a busy machine and a retry's pause, this is a hang.
 RUN_LIMIT_S = 45
+START_LIMIT_S = 30
+# Stands below the input line while it is empty and nothing runs.
+READY = r"\? for shortcuts"
 
 
 class Unavailable(Exception):
@@ -72,7 +76,7 @@ class Claude:
         }))
 
     def run(self, prompt, *args):
-        """`claude -p PROMPT` to its end: the result message as a dict, `text` being the answer."""
+        """`claude -p PROMPT` to its end: the result message as a dict, `result` being the answer."""
         done = subprocess.run([self.binary, "-p", prompt, "--output-format", "json", *args], cwd=self.project,
                               env=self.stage.environment(self.env), stdin=subprocess.DEVNULL, capture_output=True, text=True,
                               timeout=RUN_LIMIT_S)
@@ -83,11 +87,38 @@ class Claude:
         """A session that takes its turns one by one."""
         return self.stage.add(Conversation(self, args))
 
-    def open(self, **options):
+    def open(self, *args, **options):
         """The interactive client in a terminal, ready for input."""
-        screen = self.stage.screen([self.binary], cwd=self.project, env=self.env, **options)
-        screen.wait_text(r"\? for shortcuts", 30)
+        screen = self.stage.screen([self.binary, *args], cwd=self.project, env=self.env, **options)
+        screen.wait_text(READY, START_LIMIT_S)
         return screen
+
+
+def enter(screen, words):
+    """Type a line into the interactive client once it listens.  Enter waits until the words are
+    there: both in one read are taken for a paste, and Enter for a line break."""
+    screen.wait_text(READY, START_LIMIT_S)
+    screen.type(words)
+    screen.wait_text(re.escape(words[-24:]))
+    screen.keys("Enter")
+
+
+def say(screen, prompt, answer):
+    """One turn: the prompt, and the answer it makes the simulator give."""
+    enter(screen, prompt)
+    screen.wait_text("● " + re.escape(answer), START_LIMIT_S)
+
+
+def leave(screen):
+    """/exit; the exit status."""
+    enter(screen, "/exit")
+    return screen.wait_dead()
+
+
+def starting(description, prompt, kind="general-purpose"):
+    """The directive that makes the model start a subagent."""
+    words = json.dumps({"description": description, "subagent_type": kind, "prompt": prompt})
+    return f"[[sim tool Agent {words}]]"
 
 
 class Conversation:

@@ -212,14 +212,24 @@ $(BUILD)/bench/%: tests/bench/%.c tests/bench/net.c tests/bench/net.h
 	@mkdir -p $(@D)
 	@$(CC) -std=c11 -D_GNU_SOURCE $(WARNINGS) -O2 -o $@ $< tests/bench/net.c
 
-.PHONY: bench bench-run
+# What routing costs a call: no network, so it stands apart.
+$(BUILD)/bench/routing: $(OUT)/tests/bench/routing.o $(call archives,log)
+	@mkdir -p $(@D)
+	@echo "  LINK  $@"
+	@$(CC) $(LDFLAGS_ALL) -o $@ $^ $(PKG_LIBS)
+
+.PHONY: bench bench-run bench-routing
+bench-routing: $(BUILD)/bench/routing
+	@$<
+
 bench:
 	@sh tests/tools/deps build bench
 	@$(MAKE) --no-print-directory $(JOBS) bench-run
 
-bench-run: $(PROGRAM) $(BENCH_PROGRAMS)
+bench-run: $(PROGRAM) $(BENCH_PROGRAMS) $(BUILD)/bench/routing
 	@SPANTOP_BIN=$(abspath $(PROGRAM)) python3 tests/bench/bench.py --out $(BUILD)/bench/results.md $(BENCH)
 	@SPANTOP_BIN=$(abspath $(PROGRAM)) python3 tests/bench/dashboard.py --out $(BUILD)/bench/results.md
+	@$(BUILD)/bench/routing | tee -a $(BUILD)/bench/results.md
 
 # ---- Pictures ----------------------------------------------------------------
 .PHONY: screenshots
@@ -265,6 +275,7 @@ help:
 	@echo "make tsan-test    the same under ThreadSanitizer"
 	@echo "make fuzz         the fuzzers, FUZZ_SECONDS=$(FUZZ_SECONDS) each (clang)"
 	@echo "make bench        beside nginx and haproxy in one run (BENCH=--quick for a look)"
+	@echo "make bench-routing  what choosing a route and switching a body cost (part of make bench)"
 	@echo "make coverage     which lines the unit, e2e and ui tests run"
 	@echo "make layers       check that each layer includes only what lies above it"
 	@echo "make screenshots  the demo as pictures, into screenshots/"

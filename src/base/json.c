@@ -159,13 +159,18 @@ static bool read_key(struct json_iter *it)
     return true;
 }
 
+bool json_next_key(struct json_iter *it)
+{
+    return !it->bad && step(it) && (!it->is_object || read_key(it));
+}
+
 bool json_next(struct json_iter *it)
 {
-    if (it->bad || !step(it))
-        return false;
-    if (it->is_object && !read_key(it))
-        return false;
-    size_t end = json_skip_value(it->s, it->len, it->at);
+    return json_next_key(it) && json_take_value(it, json_skip_value(it->s, it->len, it->at));
+}
+
+bool json_take_value(struct json_iter *it, size_t end)
+{
     if (end == JSON_NONE)
         return fail(it);
     it->value = (struct span){it->at, end - it->at};

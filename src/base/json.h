@@ -40,6 +40,11 @@ struct json_iter {
 struct json_iter json_object(const char *s, size_t len, size_t at);
 struct json_iter json_array(const char *s, size_t len, size_t at);
 bool json_next(struct json_iter *it);
+/* The two halves of json_next, for who walks into the value himself: the iterator
+ * stands at it->at, where the value begins; json_take_value says where it ends
+ * (JSON_NONE: it is broken). */
+bool json_next_key(struct json_iter *it);
+bool json_take_value(struct json_iter *it, size_t end);
 
 /* Member `key` of the object that starts at `at`: the last one wins, as in
  * JavaScript.  false when absent or broken. */

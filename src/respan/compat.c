@@ -214,6 +214,19 @@ static void splice_body(struct compat *c, const struct compat_decision *d, const
 
 /* --- The whole -------------------------------------------------------------------- */
 
+/* Where the array of messages that begins at `at` ends; its last ones are kept. */
+static size_t read_messages(struct compat_body *b, size_t len, size_t at)
+{
+    struct json_iter it = json_array(b->s, len, at);
+
+    b->message_count = 0;
+    if (at >= len || b->s[at] != '[')
+        return json_skip_value(b->s, len, at);
+    while (json_next(&it))
+        b->tail[b->message_count++ % COMPAT_TAIL_MAX] = it.value;
+    return it.bad ? JSON_NONE : it.at;
+}
+
 /* -1: no whole JSON object, too many members, or no model among them. */
 static int read_body(struct compat_body *b, const char *body, size_t len)
 {
@@ -222,8 +235,10 @@ static int read_body(struct compat_body *b, const char *body, size_t len)
 
     b->s = body;
     b->count = 0;
-    while (json_next(&it)) {
-        if (b->count == COMPAT_MEMBERS_MAX)
+    b->message_count = 0;
+    while (json_next_key(&it)) {
+        size_t end = field_key_is(body, it.key, "messages") ? read_messages(b, len, it.at) : json_skip_value(body, len, it.at);
+        if (!json_take_value(&it, end) || b->count == COMPAT_MEMBERS_MAX)
             return -1;
         has_model |= field_key_is(body, it.key, "model");
         b->members[b->count].key = it.key;

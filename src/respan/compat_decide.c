@@ -24,7 +24,8 @@
 
 /* What the body says, last of each key; len 0 when absent. */
 struct asked {
-    struct span thinking, output_config, max_tokens, messages, output_format;
+    const struct compat_body *body;
+    struct span thinking, output_config, max_tokens, output_format;
 };
 
 /* --- Notes --- */
@@ -65,10 +66,11 @@ static void read_asked(struct asked *a, const struct compat_body *b)
         struct span *value;
     } wanted[] = {
         {"thinking", &a->thinking},     {"output_config", &a->output_config}, {"output_format", &a->output_format},
-        {"max_tokens", &a->max_tokens}, {"messages", &a->messages},
+        {"max_tokens", &a->max_tokens},
     };
 
     memset(a, 0, sizeof *a);
+    a->body = b;
     for (size_t i = 0; i < b->count; i++)
         for (size_t k = 0; k < sizeof wanted / sizeof *wanted; k++)
             if (field_key_is(b->s, b->members[i].key, wanted[k].key))
@@ -99,30 +101,23 @@ static bool holds_tool_result(const char *s, struct span message)
     return false;
 }
 
-/* Only the end of the conversation counts: a user message, its assistant turn
- * and the few system messages that may stand between and behind. */
-#define TAIL_MAX 8
-
 /* In the middle of a tool loop the budget form wants the assistant's turn to
  * begin with thinking; an adaptive model may have left it out. */
-static bool can_begin_budget(const char *s, struct span messages)
+static bool can_begin_budget(const struct compat_body *b)
 {
-    struct json_iter it = json_array(s, field_end(messages), messages.off);
-    struct span tail[TAIL_MAX];
-    size_t count = 0;
+    const char *s = b->s;
+    size_t count = b->message_count;
     bool is_tool_loop = false;
 
-    while (json_next(&it))
-        tail[count++ % TAIL_MAX] = it.value;
-    for (size_t back = 1; back <= count && back <= TAIL_MAX; back++) {
-        struct span message = tail[(count - back) % TAIL_MAX];
+    for (size_t back = 1; back <= count && back <= COMPAT_TAIL_MAX; back++) {
+        struct span message = b->tail[(count - back) % COMPAT_TAIL_MAX];
         if (member_is(s, message, "role", "assistant"))
             return !is_tool_loop || first_block_is_thinking(s, message);
         if (member_is(s, message, "role", "user") && !holds_tool_result(s, message))
             return true;
         is_tool_loop = true;
     }
-    return count <= TAIL_MAX; /* longer: not seen, so better not */
+    return count <= COMPAT_TAIL_MAX; /* longer: not seen, so better not */
 }
 
 /* --- Deciding ---------------------------------------------------------------------------- */
@@ -163,14 +158,14 @@ static void thinking_off(struct compat *c, struct compat_decision *d, const stru
     compat_add_change(c, xasprintf("thinking: switched off, %s", why));
 }
 
-static void thinking_to_budget(struct compat *c, struct compat_decision *d, const char *s, const struct asked *a,
+static void thinking_to_budget(struct compat *c, struct compat_decision *d, const struct asked *a,
                                const struct model *to, int64_t max_tokens)
 {
     int64_t budget = max_tokens / 2 < BUDGET_MAX ? max_tokens / 2 : BUDGET_MAX;
 
     if (budget < BUDGET_MIN) {
         thinking_off(c, d, to, "max_tokens leaves no room for a budget");
-    } else if (!can_begin_budget(s, a->messages)) {
+    } else if (!can_begin_budget(a->body)) {
         thinking_off(c, d, to, "a tool loop without thinking cannot begin it");
     } else {
         d->thinking = COMPAT_REPLACE;
@@ -210,7 +205,7 @@ static void decide_thinking(struct compat *c, struct compat_decision *d, const c
         return;
     if (is_adaptive && !takes_adaptive(kind)) {
         if (kind == THINKING_BUDGET)
-            thinking_to_budget(c, d, s, a, to, max_tokens);
+            thinking_to_budget(c, d, a, to, max_tokens);
         else
             thinking_off(c, d, to, "the model has none");
     } else if (is_budget && !takes_budget(kind)) {

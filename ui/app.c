@@ -42,6 +42,7 @@ void app_done(struct app *a)
     session_page_done(&a->sessions);
     group_page_done(&a->groups);
     call_page_done(&a->breaks);
+    break_sums_done(&a->reasons);
     free(a->copy_text);
     routes_done(a);
 }

@@ -56,6 +56,7 @@ struct app {
     struct list_state session_list;
     struct group_page groups; /* Spend and Cache views */
     struct call_page breaks;  /* Cache view */
+    struct break_sums reasons;
     struct totals period_totals;
     struct list_state group_list;
     enum group_by group_by;

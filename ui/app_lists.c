@@ -71,6 +71,11 @@ static int load_breaks(struct app *a, struct err *e)
         return -1;
     call_page_done(&a->breaks);
     a->breaks = page;
+    struct break_sums sums;
+    if (reader_breaks(a->db, lists_period_start(a), a->data.now_ms + 1, &sums, e) < 0)
+        return -1;
+    break_sums_done(&a->reasons);
+    a->reasons = sums;
     return 0;
 }
 

@@ -1,5 +1,6 @@
 /* The Cache view: how much of the input was read from the prompt cache, in all
- * and by session, and the calls that broke it. */
+ * and by session, which reasons broke it and what that cost over the time, and the
+ * calls. */
 #include <stdio.h>
 #include <string.h>
 
@@ -9,7 +10,8 @@
 #include "ui/columns.h"
 #include "ui/glyph.h"
 
-#define SESSION_ROWS 6
+#define SESSION_ROWS 5
+#define REASON_ROWS  5
 
 static int64_t all_in(const struct totals *t)
 {
@@ -74,6 +76,39 @@ static void draw_break(struct canvas *c, int row, const struct app *a, const str
     }
 }
 
+static void draw_reason(struct canvas *c, int row, const struct app *a, const struct break_sum *r)
+{
+    char text[TEXT_SHORT_MAX];
+    int64_t most = a->reasons.rows[0].cost_microusd;
+    int spark = c->cols - 2 - BREAK_BUCKETS, bar = spark - 2 - 46;
+    canvas_put(c, row, 2, 1, INK_WARN, glyphs()->warn);
+    canvas_put(c, row, 4, 12, INK_PLAIN, r->kind);
+    text_count(text, r->breaks);
+    canvas_put_right(c, row, 26, 8, INK_PLAIN, text);
+    text_usd(text, r->cost_microusd > 0 ? r->cost_microusd : -1); /* none was known */
+    canvas_put_right(c, row, 35, 9, r->cost_microusd > 0 ? INK_PLAIN : INK_DIM, text);
+    if (bar >= 6)
+        bar_draw_bare(c, row, 46, bar, INK_WARN, r->cost_microusd, most);
+    spark_draw(c, row, spark, INK_WARN, r->buckets, BREAK_BUCKETS);
+}
+
+/* The first row behind them. */
+static int draw_reasons(struct canvas *c, int top, int bottom, const struct app *a)
+{
+    char title[64];
+    if (a->reasons.count == 0)
+        return top;
+    snprintf(title, sizeof(title), "What broke it, %s", lists_period_name(a));
+    canvas_put(c, top, 2, 22, INK_ACCENT | STYLE_BOLD, title);
+    canvas_put_right(c, top, 26, 8, INK_DIM, "BREAKS");
+    canvas_put_right(c, top, 35, 9, INK_DIM, "COST");
+    canvas_put(c, top, c->cols - 2 - BREAK_BUCKETS, BREAK_BUCKETS, INK_DIM, "COST OVER TIME");
+    top++;
+    for (size_t i = 0; i < a->reasons.count && i < REASON_ROWS && top + 4 < bottom; i++)
+        draw_reason(c, top++, a, &a->reasons.rows[i]);
+    return top + 1;
+}
+
 void cache_draw(struct canvas *c, struct app *a, int top, int bottom)
 {
     int width = c->cols - 3;
@@ -87,7 +122,7 @@ void cache_draw(struct canvas *c, struct app *a, int top, int bottom)
                                            : "no session",
                    INK_PLAIN, &r->totals);
     }
-    top++;
+    top = draw_reasons(c, top + 1, bottom, a);
     canvas_heading(c, top++, 1, c->cols - 2, "Breaks, newest first");
     list_settle(&a->group_list, a->breaks.count, bottom > top ? (size_t)(bottom - top) : 1);
     if (a->breaks.count == 0)

@@ -33,12 +33,12 @@ static const struct column_spec specs[COLUMN_COUNT_] = {
     [COLUMN_PROVIDER] = {"PROVIDER", 9, 12, 2, false, 5, SORT_PROVIDER},
     [COLUMN_STATE] = {"ST", 5, 5, 1, true, 0, SORT_STATUS},
     [COLUMN_IN] = {"IN", 5, 5, 1, true, 8, SORT_IN},
-    [COLUMN_CACHE] = {"CACHE", 5, 5, 1, true, 7, SORT_CACHE},
+    [COLUMN_CACHE] = {"CACHE", 6, 6, 1, true, 7, SORT_CACHE},
     [COLUMN_OUT] = {"OUT", 5, 5, 1, true, 0, SORT_OUT},
     [COLUMN_TTFT] = {"TTFT", 5, 5, 1, true, 3, SORT_TTFT},
     [COLUMN_DURATION] = {"DUR", 6, 6, 1, true, 6, SORT_DURATION},
     [COLUMN_RATE] = {"TOK/S", 5, 5, 1, true, 2, SORT_RATE},
-    [COLUMN_COST] = {"COST", 6, 6, 2, true, 0, SORT_COST},
+    [COLUMN_COST] = {"COST", 7, 7, 1, true, 0, SORT_COST},
     [COLUMN_NOTE] = {"NOTE", 18, 18, 2, false, 0, SORT_ID},
 };
 
@@ -312,12 +312,29 @@ static unsigned out_text(const struct call *call, char out[CELL_MAX])
 static unsigned cache_text(const struct call *call, char out[CELL_MAX])
 {
     int percent = call_cache_percent(call);
+    if (call->cache_break) {
+        snprintf(out, CELL_MAX, "%sbreak", glyphs()->warn);
+        return INK_WARN | STYLE_BOLD;
+    }
     if (percent < 0) {
         snprintf(out, CELL_MAX, "%s", glyphs()->dash);
         return INK_DIM;
     }
-    snprintf(out, CELL_MAX, "%s%d%%", call->cache_break ? glyphs()->warn : "", percent);
-    return call->cache_break ? INK_WARN : INK_PLAIN;
+    snprintf(out, CELL_MAX, "%d%%", percent);
+    return INK_PLAIN;
+}
+
+/* ! marks a call for which Respan and the catalog have different figures. */
+static unsigned cost_text(const struct call *call, char out[CELL_MAX])
+{
+    char figure[TEXT_SHORT_MAX];
+    if (call->state == CALL_OPEN) {
+        snprintf(out, CELL_MAX, "%s", glyphs()->ellipsis);
+        return INK_DIM;
+    }
+    text_usd(figure, call->cost_microusd);
+    snprintf(out, CELL_MAX, "%s%s", call->cost_differs ? "!" : "", figure);
+    return call->cost_microusd < 0 ? INK_DIM : call->cost_differs ? INK_WARN : INK_PLAIN;
 }
 
 static unsigned figure_text(char out[CELL_MAX], int64_t n, void (*form)(char *, int64_t), unsigned style)
@@ -347,6 +364,12 @@ static unsigned note_text(const struct call *call, char out[CELL_MAX])
     }
     if (call->cache_break) {
         snprintf(out, CELL_MAX, "cache break: %.80s", call->cache_break);
+        return INK_WARN;
+    }
+    if (call->cost_differs) {
+        char catalog[TEXT_SHORT_MAX];
+        text_usd(catalog, call->cost_catalog_microusd);
+        snprintf(out, CELL_MAX, "by the catalog %s", catalog);
         return INK_WARN;
     }
     snprintf(out, CELL_MAX, "%.90s", call->route_note ? call->route_note : call->stop_reason ? call->stop_reason : "");
@@ -387,11 +410,7 @@ unsigned column_text(enum column column, const struct call *call, const struct r
     case COLUMN_RATE:
         return figure_text(out, call_rate(call, x->now_ms), text_count, INK_PLAIN);
     case COLUMN_COST:
-        if (is_open) {
-            snprintf(out, CELL_MAX, "%s", glyph_is_ascii() ? "..." : "…");
-            return INK_DIM;
-        }
-        return figure_text(out, call->cost_microusd, text_usd, INK_PLAIN);
+        return cost_text(call, out);
     case COLUMN_NOTE:
         return note_text(call, out);
     case COLUMN_COUNT_:
@@ -418,8 +437,9 @@ void columns_draw_row(struct canvas *c, int row, const struct column_layout *l, 
         const struct column_place *p = &l->places[i];
         char text[CELL_MAX];
         unsigned style = column_text(p->column, call, x, text);
+        bool is_marked = p->column == COLUMN_COST && call->cost_differs; /* in the gap before it */
         if (p->is_right)
-            canvas_put_right(c, row, p->col, p->width, style, text);
+            canvas_put_right(c, row, p->col - is_marked, p->width + is_marked, style, text);
         else
             canvas_put(c, row, p->col, p->width, style, text);
     }

@@ -3,9 +3,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/mem.h"
 
 #define PAGE 100 /* rows a load; a screen is seldom taller */
+
+/* So long after its end a call may still learn its cost or its provider. */
+#define AMENDED_WITHIN_MS ((int64_t)10 * 60 * 1000)
 
 void feed_init(struct feed *f)
 {
@@ -135,12 +139,22 @@ static size_t index_of(const struct feed *f, int64_t id)
     return f->count;
 }
 
+/* A running one wherever it is; one that has just ended as long as it is seen. */
+static bool may_change(const struct feed *f, size_t i, int64_t now_ms)
+{
+    const struct call *c = &f->calls[i];
+    if (c->state == CALL_OPEN)
+        return true;
+    return i >= f->top && i - f->top < f->rows && now_ms - c->finished_at < AMENDED_WITHIN_MS;
+}
+
 int feed_refresh(struct feed *f, struct db *db, struct err *e)
 {
+    int64_t now_ms = clock_wall_ms();
     if (f->selected_id == 0)
         return feed_follow(f, db, e);
     for (size_t i = 0; i < f->count; i++) {
-        if (f->calls[i].state != CALL_OPEN)
+        if (!may_change(f, i, now_ms))
             continue;
         struct call fresh;
         call_init(&fresh);

@@ -132,6 +132,40 @@ static void add_in_force(struct segments *s, const struct app *a)
     }
 }
 
+#define MINUTE_MS ((int64_t)60000)
+
+/* "45 min", "3 h", "12 days": no more than such a guess knows. */
+static void about_how_long(int64_t ms, char *out, size_t size)
+{
+    int64_t minutes = (ms + MINUTE_MS / 2) / MINUTE_MS;
+    if (minutes < 90)
+        snprintf(out, size, "%lld min", (long long)minutes);
+    else if (minutes < 48 * 60)
+        snprintf(out, size, "%lld h", (long long)((minutes + 30) / 60));
+    else
+        snprintf(out, size, "%lld days", (long long)((minutes + 720) / 1440));
+}
+
+static void add_credits(struct segments *s, const struct app *a)
+{
+    const struct credits *k = &a->data.credits;
+    char text[128], figure[TEXT_SHORT_MAX], time[32];
+    if (!a->data.has_credits)
+        return;
+    bool is_soon = k->left_microusd <= 0 || (k->lasts_ms >= 0 && k->lasts_ms < 180 * MINUTE_MS);
+    text_usd(figure, k->left_microusd > 0 ? k->left_microusd : 0);
+    snprintf(text, sizeof(text), "%s%scredits %s", is_soon ? glyphs()->warn : "", is_soon ? " " : "", figure);
+    add(s, false, 3, 3, is_soon ? INK_WARN | STYLE_BOLD : INK_PLAIN, text);
+    if (k->lasts_ms < 0 || k->per_hour_microusd <= 0)
+        return;
+    text_usd(figure, k->per_hour_microusd);
+    snprintf(text, sizeof(text), "%s/h", figure);
+    add(s, false, 2, 5, INK_DIM, text);
+    about_how_long(k->lasts_ms, time, sizeof(time));
+    snprintf(text, sizeof(text), "runs out in about %s", time);
+    add(s, false, 2, 4, is_soon ? INK_WARN | STYLE_BOLD : INK_DIM, text);
+}
+
 static void clock_text(int64_t now_ms, char *out, size_t size)
 {
     time_t now = (time_t)(now_ms / 1000);
@@ -151,6 +185,7 @@ static void draw_status(struct canvas *c, int row, const struct app *a)
         add(&s, false, 2, 1, STYLE_BOLD | STYLE_UNDERLINE, view_names[a->view]);
     add_gateway(&s, a);
     add_address(&s, a);
+    add_credits(&s, a);
     add_in_force(&s, a);
     clock_text(clock_wall_ms(), clock, sizeof(clock));
     add(&s, true, 3, 1, INK_DIM, clock);

@@ -80,6 +80,13 @@ static int read_routes(struct snapshot *s, struct db *db, struct err *e)
     return 0;
 }
 
+static int read_credits(struct snapshot *s, struct db *db, struct err *e)
+{
+    int rc = reader_credits(db, s->now_ms, &s->credits, e);
+    s->has_credits = rc == 0;
+    return rc < 0 ? -1 : 0;
+}
+
 static int read_sums(struct snapshot *s, struct db *db, struct err *e)
 {
     int64_t begin = clock_mono_us();
@@ -90,7 +97,7 @@ static int read_sums(struct snapshot *s, struct db *db, struct err *e)
     struct group_page page;
     memset(&page, 0, sizeof(page));
     if (reader_day_totals(db, day, day, &s->today, e) < 0 || reader_count(db, &all, &s->log_calls, e) < 0 ||
-        reader_groups(db, clock_day_start_ms(s->now_ms), GROUP_PROVIDER, &page, e) < 0)
+        reader_groups(db, clock_day_start_ms(s->now_ms), GROUP_PROVIDER, &page, e) < 0 || read_credits(s, db, e) < 0)
         return -1;
     if (page.count > 1)
         qsort(page.rows, page.count, sizeof(*page.rows), by_calls);

@@ -30,6 +30,8 @@ struct snapshot {
     struct session_page sessions;
     struct route_set routes;
     int64_t running;
+    struct credits credits; /* of the organisation at Respan */
+    bool has_credits;
     struct err problem; /* why the last read failed; "" when it did not */
 
     bool is_gateway_up;

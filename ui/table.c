@@ -98,6 +98,13 @@ static void draw_detail(struct canvas *c, int row, const struct call *call)
         snprintf(text, sizeof(text), "cache break: %.120s", call->cache_break);
         at = word(c, row, at, INK_WARN, text);
     }
+    if (call->cost_differs) {
+        char respan[TEXT_SHORT_MAX], catalog[TEXT_SHORT_MAX];
+        text_usd(respan, call->cost_microusd);
+        text_usd(catalog, call->cost_catalog_microusd);
+        snprintf(text, sizeof(text), "! Respan says %s, the catalog %s", respan, catalog);
+        at = word(c, row, at, INK_WARN, text);
+    }
     at = word(c, row, at, INK_SWITCHED, call->route_note);
     at = word(c, row, at, INK_DIM, call->stop_reason);
     word(c, row, at, INK_DIM, call->path);

@@ -31,6 +31,7 @@ const struct command *const commands[] = {
     &command_calls,
     &command_show,
     &command_stats,
+    &command_budget,
     &command_reconcile,
     &command_demo,
     &command_sim,

@@ -7,6 +7,7 @@
 
 #include "anthropic/error.h"
 #include "base/json.h"
+#include "gateway/budget.h"
 #include "gateway/record.h"
 
 void answer_put_call_id(const struct exchange *x, struct headers *h)
@@ -44,6 +45,8 @@ void answer_error(struct exchange *x, const struct refusal *r)
     error_body_write(&body, r->type, r->message, request_id);
     (void)headers_put(&h, "Content-Type", "application/json");
     (void)headers_put(&h, "x-spantop-error", r->code);
+    if (r->status == 429) /* a budget: only a person can lift it */
+        (void)headers_put(&h, "x-should-retry", "false");
     if (r->status == 503) /* neither a gateway that stops nor a crowded one keeps connections */
         (void)headers_put(&h, "Connection", "close");
     answer_put_call_id(x, &h);
@@ -92,6 +95,7 @@ void answer_health(struct exchange *x)
     buf_puts(&out, ",\"problem\":");
     const char *problem = stats.error[0] ? stats.error : g->routes_problem.text;
     json_quote(&out, problem, strlen(problem));
+    budget_put_health(g->budgets, &out);
     buf_puts(&out, "}");
     answer_json(x, out.data, out.len);
     buf_done(&out);

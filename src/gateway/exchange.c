@@ -9,6 +9,7 @@
 #include "base/mem.h"
 #include "base/text.h"
 #include "gateway/answer.h"
+#include "gateway/budget.h"
 #include "gateway/models.h"
 #include "gateway/record.h"
 #include "gateway/resend.h"
@@ -182,8 +183,8 @@ static void route(struct exchange *x)
     struct router router = {gateway_routes(g), &g->refused_routes, g->options->catalog, g->pins,
                             loop_now_us(g->loop), clock_wall_ms()};
     router_apply(&router, x->rest, x->request, &x->headers, &x->routed);
-    /* A second try is the same call; counting tokens is none. */
-    gateway_routes_taken(g, &x->routed, x->attempt == 1 && !target_is_count_tokens(x->rest));
+    /* A second try is the same call; counting tokens is none, nor is one that stays here. */
+    gateway_routes_taken(g, &x->routed, budget_take(x) && x->attempt == 1 && !target_is_count_tokens(x->rest));
 }
 
 static void drop_transfer(struct exchange *x)
@@ -350,7 +351,9 @@ static void forward(struct exchange *x)
         route(x);
         if (set_length(x) == 0) {
             record_begin(x);
-            if (x->plan == PLAN_MODELS)
+            if (x->budget_refusal)
+                fail_printf(x, END_OWN, 429, "billing_error", "budget", "%s", x->budget_refusal);
+            else if (x->plan == PLAN_MODELS)
                 models_answer(x);
             else
                 (void)exchange_ask(x, &(struct transfer_events){x, on_head, on_body, on_end});
@@ -490,6 +493,7 @@ void exchange_closed(void *exchange, bool is_whole, int64_t delivered)
     if (x->end == END_NONE)
         x->end = END_WHOLE;
     record_end(x);
+    budget_release(x);
     if (x->has_begun && x->respan_log_id)
         lookup_call(g->lookup, x->id, x->respan_log_id, &x->headers);
     if (x->is_in_flight)

@@ -60,6 +60,8 @@ struct exchange {
     struct headers headers;     /* what goes up */
     struct blob *request;       /* until it is no longer needed */
     struct routed routed;
+    struct budget_hold *budget; /* what it holds of the budgets while it runs; NULL: nothing (budget.h) */
+    char *budget_refusal;       /* why a budget blocks it; NULL: none does */
     int attempt;                /* tries sent upstream, 1 at first */
     struct refused *refused;    /* the try that was refused; NULL: none (resend.h) */
     int64_t bytes_in;

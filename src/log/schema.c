@@ -8,6 +8,7 @@
  *   calls and never shrink with them: spend stays right after rows are pruned,
  *   and grouping a million calls by session costs nothing.
  * - `piece` and `blk` are the body store.
+ * - `routes` and `budgets` are the user's; triggers count their versions up.
  * - `meta` holds counters and the secret of the piece hash.
  *
  * Sums count a call when it ends (whatever way); `sessions.calls` adds the
@@ -41,7 +42,7 @@
 
 static const char *const tables[] = {
     "CREATE TABLE meta(key TEXT PRIMARY KEY, value) WITHOUT ROWID",
-    "INSERT INTO meta VALUES('next_call_id', 1), ('routes_version', 1), ('piece_secret', randomblob(192)),"
+    "INSERT INTO meta VALUES('next_call_id', 1), ('routes_version', 1), ('budgets_version', 1), ('piece_secret', randomblob(192)),"
     "  ('raw_body_bytes', 0), ('stored_body_bytes', 0), ('bodies_gone_to', 0)",
     "CREATE TABLE setting(key TEXT PRIMARY KEY, value TEXT) WITHOUT ROWID",
 
@@ -205,6 +206,30 @@ static const char *const tables[] = {
     /* The gateway counts ahead of the log; so it learns that its count is void. */
     "CREATE TRIGGER routes_recounted AFTER UPDATE OF calls_taken ON routes WHEN NEW.calls_taken < OLD.calls_taken BEGIN"
     "  UPDATE routes SET recounts = recounts + 1 WHERE id = NEW.id; END",
+    /* One row for each scope and level; see budgets.h.  Dollars instead of
+     * micro-dollars would be a limit below any call, and are noticed at once. */
+    "CREATE TABLE budgets("
+    "  id INTEGER PRIMARY KEY AUTOINCREMENT,"
+    "  enabled INTEGER NOT NULL DEFAULT 1,"
+    "  scope TEXT NOT NULL CONSTRAINT scope_is_call_session_day_month_or_rate"
+    "    CHECK(scope IN ('call', 'session', 'day', 'month', 'rate')),"
+    "  level TEXT NOT NULL DEFAULT 'block' CONSTRAINT level_is_warn_or_block CHECK(level IN ('warn', 'block')),"
+    "  limit_microusd INTEGER,"
+    "  limit_calls INTEGER,"
+    "  lifted_until INTEGER CONSTRAINT lifted_until_is_in_unix_milliseconds"
+    "    CHECK(lifted_until IS NULL OR (typeof(lifted_until) = 'integer' AND lifted_until > 100000000000)),"
+    "  created_at INTEGER NOT NULL DEFAULT " SQL_NOW_MS ","
+    "  note TEXT,"
+    "  UNIQUE(scope, level),"
+    "  CONSTRAINT rate_has_limit_calls_and_the_others_limit_microusd"
+    "    CHECK(CASE scope WHEN 'rate' THEN limit_microusd IS NULL AND typeof(limit_calls) = 'integer' AND limit_calls >= 0"
+    "      ELSE limit_calls IS NULL AND typeof(limit_microusd) = 'integer' AND limit_microusd >= 0 END))",
+    "CREATE TRIGGER budgets_added AFTER INSERT ON budgets BEGIN"
+    "  UPDATE meta SET value = value + 1 WHERE key = 'budgets_version'; END",
+    "CREATE TRIGGER budgets_changed AFTER UPDATE ON budgets BEGIN"
+    "  UPDATE meta SET value = value + 1 WHERE key = 'budgets_version'; END",
+    "CREATE TRIGGER budgets_removed AFTER DELETE ON budgets BEGIN"
+    "  UPDATE meta SET value = value + 1 WHERE key = 'budgets_version'; END",
     "CREATE TABLE switch_history("
     "  id INTEGER PRIMARY KEY AUTOINCREMENT,"
     "  at INTEGER NOT NULL DEFAULT " SQL_NOW_MS ","

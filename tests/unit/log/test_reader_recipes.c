@@ -137,6 +137,7 @@ static void test_every_column_is_told(void **state)
     check_columns("## View `sessions`", "sessions");
     check_columns("## View `agents`", "agents");
     check_columns("## Table `routes`", "routes");
+    check_columns("## Table `budgets`", "budgets");
 }
 
 /* The contract of the views: names and order that scripts rely on. */

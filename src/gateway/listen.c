@@ -13,6 +13,9 @@
 #include <unistd.h>
 
 #define BACKLOG 511
+/* Accepted sockets inherit it; the kernel doubles it.  Left to itself it grows to
+ * megabytes, and a client that does not read would not slow the upstream. */
+#define CLIENT_SEND_BUFFER (128 << 10)
 
 int listen_parse(const char *listen, char *host, size_t host_size, int *port, struct err *e)
 {
@@ -78,6 +81,8 @@ int listen_bind(const char *host_wanted, int port_wanted, char address[64], stru
         err_set(e, "cannot make a socket: %s", strerror(errno));
         goto out;
     }
+    int send_buffer = CLIENT_SEND_BUFFER;
+    (void)setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &send_buffer, sizeof send_buffer);
     (void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
     if (bind(fd, found->ai_addr, found->ai_addrlen) != 0 || listen(fd, BACKLOG) != 0) {
         rc = errno;

@@ -121,7 +121,7 @@ void record_body(struct exchange *x, const void *data, size_t len)
     if (x->tap) {
         tap_feed(x->tap, data, len);
         if (!x->first_content_us && tap_peek(x->tap)->has_content)
-            x->first_content_us = now_us;
+            x->first_content_us = now_us > x->first_byte_us ? now_us : x->first_byte_us;
     }
     if (x->id <= 0 || now_us - x->progress_us < PROGRESS_US)
         return;

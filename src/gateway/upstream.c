@@ -48,6 +48,9 @@
 /* Bytes sent and not acknowledged for this long: the way is gone (a laptop slept,
  * a network changed), though nobody closed the connection. */
 #define UNACKED_MS 30000
+/* The kernel doubles it.  Left to itself it grows to megabytes, and pausing would
+ * not slow the upstream; streams of text need far less. */
+#define RECEIVE_BUFFER (128 << 10)
 #define IDLE_MS_DEFAULT    600000 /* above the client's own 300 s */
 #define CONNECT_MS_DEFAULT 10000
 
@@ -435,7 +438,9 @@ static int on_new_socket(void *arg, curl_socket_t fd, curlsocktype purpose)
 {
     struct upstream *u = arg;
     (void)purpose;
+    int receive_buffer = RECEIVE_BUFFER;
     u->opened[u->opened_count++ % OPENED_SOCKETS] = fd;
+    (void)setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &receive_buffer, sizeof receive_buffer);
 #ifdef TCP_USER_TIMEOUT
     unsigned unacked_ms = UNACKED_MS;
     (void)setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &unacked_ms, sizeof unacked_ms);

@@ -341,6 +341,9 @@ static void act_elsewhere(struct app *a, enum action action)
     case ACTION_UNDO:
         switch_undo(a);
         break;
+    case ACTION_PRESET:
+        switch_preset(a);
+        break;
     case ACTION_ROUTES:
         routes_open(a);
         break;

@@ -129,6 +129,7 @@ void sorter_key(struct app *a, int key);
 void switch_open(struct app *a, enum route_setting what);
 void switch_key(struct app *a, int key);
 void switch_undo(struct app *a);
+void switch_preset(struct app *a);
 void switch_check(struct app *a);
 /* Routes were written: the gateway has a second to show them on its health page. */
 void switch_watch(struct app *a);

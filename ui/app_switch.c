@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "log/presets.h"
 #include "ui/app.h"
 #include "ui/columns.h"
 
@@ -42,6 +43,7 @@ void switch_open(struct app *a, enum route_setting what)
         .title = has ? s.title : NULL,
         .model = has ? s.model : NULL,
         .context_tokens = has ? s.context_tokens : -1,
+        .is_1h = has && s.totals.tokens_cache_write_1h > s.totals.tokens_cache_write_5m,
     };
     char *recent = db_setting(a->db, recent_key(what));
     picker_open(&a->picker, what, a->o->catalog, id ? &about : NULL, newest ? newest->model_asked : NULL, recent,
@@ -170,4 +172,22 @@ void switch_undo(struct app *a)
         app_notice(a, INK_GOOD, "Taken back: %s.", what);
         switch_watch(a);
     }
+}
+
+void switch_preset(struct app *a)
+{
+    struct err e = {""};
+    char *now = NULL;
+    int rc = preset_cycle(a->db, &now, &e);
+    if (rc < 0)
+        app_notice(a, INK_BAD, "%s", e.text);
+    else if (rc == 1)
+        app_notice(a, INK_DIM, "There is no preset; spantop preset save NAME keeps the routes that hold now.");
+    else if (now)
+        app_notice(a, INK_GOOD, "Preset %s, from the next call.  P goes on, u takes it back.", now);
+    else
+        app_notice(a, INK_GOOD, "No preset: the routes are as before.  u takes it back.");
+    if (rc == 0)
+        switch_watch(a);
+    free(now);
 }

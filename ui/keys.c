@@ -21,6 +21,7 @@ static const struct key_binding table[] = {
     {SWITCHES, {'p'}, ACTION_PROVIDER, "p", "provider", "pin the provider, from the very next call"},
     {SWITCHES | PLACE_ROUTES, {'u'}, ACTION_UNDO, "u", "undo", "take back the last switch"},
     {PLACE_CACHE | PLACE_SPEND, {'u'}, ACTION_UNDO, "u", NULL, "take back the last switch"},
+    {PAGES | PLACE_ROUTES, {'P'}, ACTION_PRESET, "P", NULL, "use the next preset; after the last, none"},
     {PAGES, {'r'}, ACTION_ROUTES, "r", NULL, "the routes: what is switched, for whom"},
     {PLACE_ROUTES, {KEY_CODE_ENTER, ' '}, ACTION_TOGGLE, "Space", "on or off", "put the route in force, or out of it"},
     {PLACE_ROUTES, {'d'}, ACTION_DELETE, "d", "delete", "delete the route (asks once more)"},

@@ -6,6 +6,7 @@
 #include <strings.h>
 
 #include "base/text.h"
+#include "respan/switch_price.h"
 #include "ui/columns.h"
 #include "ui/glyph.h"
 #include "ui/keys.h"
@@ -155,6 +156,7 @@ void picker_open(struct picker *p, enum route_setting what, const struct catalog
         snprintf(p->title, sizeof(p->title), "%.120s", about->title ? about->title : about->session_id);
         snprintf(p->model_now, sizeof(p->model_now), "%s", about->model ? about->model : "");
         p->context_tokens = about->context_tokens;
+        p->is_1h = about->is_1h;
     }
     make_scopes(p, p->model_now[0] ? p->model_now : newest_model);
     narrow(p);
@@ -354,7 +356,8 @@ static void draw_price(struct canvas *c, int row, int col, int width, const stru
         canvas_put(c, row, col, width, INK_DIM, "the model this session runs on now");
         return;
     }
-    if (!switches_price(p->catalog, p->model_now, to, p->context_tokens, p->day, &price)) {
+    struct switch_about about = {p->model_now, to, p->context_tokens, p->is_1h, p->day};
+    if (!switch_price(p->catalog, &about, &price)) {
         canvas_printf(c, row, col, width, INK_DIM,
                       "next call re-reads %s tokens uncached; what that costs is not known", tokens);
         return;
@@ -362,6 +365,10 @@ static void draw_price(struct canvas *c, int row, int col, int width, const stru
     money(now, price.now_microusd);
     money(next, price.next_microusd);
     money(then, price.then_microusd);
+    if (price.is_too_long) {
+        canvas_printf(c, row, col, width, INK_WARN, "the session's %s tokens are more than this model's context holds", tokens);
+        return;
+    }
     canvas_printf(c, row, col, width, INK_WARN, "next call re-reads %s tokens uncached: %s instead of %s, then %s",
                   tokens, next, now, then);
 }

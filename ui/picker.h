@@ -39,6 +39,7 @@ struct picker {
     char session_id[128], title[128], glob[64];
     char model_now[128];    /* of the session, for the price */
     int64_t context_tokens; /* -1: no session in view */
+    bool is_1h;             /* it writes its cache for an hour */
     int day;
     char error[ERR_TEXT_MAX];
 };
@@ -48,6 +49,7 @@ struct picker {
 struct picker_about {
     const char *session_id, *title, *model;
     int64_t context_tokens;
+    bool is_1h;
 };
 void picker_open(struct picker *p, enum route_setting what, const struct catalog *catalog,
                  const struct picker_about *about, const char *newest_model, const char *recent, int day);

@@ -3,7 +3,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
+#include "base/clock.h"
 #include "base/mem.h"
 #include "ui/app.h"
 #include "ui/columns.h"
@@ -65,7 +67,7 @@ static void toggle(struct app *a)
     const struct route *r = selected(a);
     if (!r)
         return;
-    bool on = !r->enabled;
+    bool on = !route_is_on(r, clock_wall_ms());
     if (routes_enable(a->db, r->id, on, &e) < 0) {
         app_notice(a, INK_BAD, "%s", e.text);
         return;
@@ -117,6 +119,9 @@ void routes_key(struct app *a, int key)
     case ACTION_UNDO:
         switch_undo(a);
         break;
+    case ACTION_PRESET:
+        switch_preset(a);
+        break;
     case ACTION_TOGGLE:
         toggle(a);
         break;
@@ -149,13 +154,36 @@ static void scope_words(const struct app *a, size_t index, char *out, size_t siz
         snprintf(out, size, "every session");
 }
 
+/* What there is to say beyond the settings: how long it holds, whose preset, the note. */
+static void note_words(const struct route *r, char *out, size_t size)
+{
+    size_t used = 0;
+    out[0] = '\0';
+    if (r->max_calls > 0)
+        used += (size_t)snprintf(out, size, "%lld of %lld calls  ", (long long)r->calls_taken, (long long)r->max_calls);
+    if (r->until_at > 0 && used < size) {
+        char at[24];
+        struct tm t;
+        time_t end = (time_t)(r->until_at / 1000);
+        localtime_r(&end, &t);
+        strftime(at, sizeof(at), "%m-%d %H:%M", &t);
+        used += (size_t)snprintf(out + used, size - used, "until %s  ", at);
+    }
+    if (r->preset && used < size)
+        used += (size_t)snprintf(out + used, size - used, "preset %.40s  ", r->preset);
+    if (r->note && used < size)
+        snprintf(out + used, size - used, "%.200s", r->note);
+}
+
 static void draw_row(struct canvas *c, int row, const struct app *a, size_t index, bool is_selected)
 {
     const struct route *r = &a->data.routes.routes[index];
-    char text[160];
+    char text[160], note[320];
     int scope = c->cols >= 100 ? 34 : 22, model = c->cols >= 100 ? 24 : 18, at = 2;
-    unsigned ink = r->enabled ? INK_PLAIN : INK_DIM, set = r->enabled ? INK_SWITCHED : INK_DIM;
-    canvas_put(c, row, at, 4, r->enabled ? INK_GOOD : INK_DIM, r->enabled ? "on" : "off");
+    int64_t now_ms = clock_wall_ms();
+    bool on = route_is_on(r, now_ms);
+    unsigned ink = on ? INK_PLAIN : INK_DIM, set = on ? INK_SWITCHED : INK_DIM;
+    canvas_put(c, row, at, 4, on ? INK_GOOD : INK_DIM, on ? "on" : route_is_over(r, now_ms) ? "over" : "off");
     canvas_printf(c, row, at += 4, 5, INK_DIM, "%4lld", (long long)r->id);
     scope_words(a, index, text, sizeof(text));
     canvas_put(c, row, at += 6, scope, ink, text);
@@ -164,7 +192,8 @@ static void draw_row(struct canvas *c, int row, const struct app *a, size_t inde
     canvas_put(c, row, at += model + 2, 12, set, r->set_provider ? r->set_provider : glyphs()->dash);
     at += 14;
     int used = canvas_put(c, row, at, c->cols - 1 - at, set, r->params_json);
-    canvas_put(c, row, at + used + (used ? 2 : 0), c->cols - 1 - at - used - (used ? 2 : 0), INK_DIM, r->note);
+    note_words(r, note, sizeof(note));
+    canvas_put(c, row, at + used + (used ? 2 : 0), c->cols - 1 - at - used - (used ? 2 : 0), INK_DIM, note);
     if (!is_selected)
         return;
     canvas_put(c, row, 0, 1, INK_SELECTED, glyphs()->pointer);

@@ -4,6 +4,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "base/clock.h"
 #include "base/json.h"
 
 static bool is_same(const char *a, const char *b)
@@ -33,12 +34,12 @@ static void cache_words(const char *json, char *out, size_t size)
 
 void switches_in_force(const struct route_set *set, const struct route_scope *scope, struct in_force *f)
 {
-    int64_t model_id = -1, provider_id = -1;
+    int64_t model_id = -1, provider_id = -1, now_ms = clock_wall_ms();
     memset(f, 0, sizeof(*f));
     strcpy(f->cache, "off");
     for (size_t i = 0; i < set->count; i++) {
         const struct route *r = &set->routes[i];
-        if (!r->enabled)
+        if (!route_is_on(r, now_ms))
             continue;
         bool is_scope = is_same(r->session_id, scope->session_id) && is_same(r->purpose, scope->purpose) &&
                         is_same(r->model_glob, scope->model_glob);
@@ -57,27 +58,6 @@ void switches_in_force(const struct route_set *set, const struct route_scope *sc
         if (r->params_json)
             cache_words(r->params_json, f->cache, sizeof(f->cache));
     }
-}
-
-static int64_t price_of(int64_t tokens, int64_t microusd_per_million)
-{
-    return (int64_t)((double)tokens * (double)microusd_per_million / 1e6 + 0.5);
-}
-
-bool switches_price(const struct catalog *catalog, const char *model_from, const char *model_to, int64_t context_tokens,
-                    int day, struct switch_price *p)
-{
-    if (!catalog || !model_from || !model_to || context_tokens <= 0)
-        return false;
-    const struct model *from = catalog_find(catalog, model_from), *to = catalog_find(catalog, model_to);
-    const struct price *old = from ? model_price_on(from, day) : NULL;
-    const struct price *new = to ? model_price_on(to, day) : NULL;
-    if (!old || !new || old->cache_read < 0 || new->cache_read < 0 || new->cache_write_5m < 0)
-        return false;
-    p->now_microusd = price_of(context_tokens, old->cache_read);
-    p->next_microusd = price_of(context_tokens, new->cache_write_5m);
-    p->then_microusd = price_of(context_tokens, new->cache_read);
-    return true;
 }
 
 bool switches_family(const char *model, char *glob, size_t size)

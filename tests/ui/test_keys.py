@@ -226,3 +226,36 @@ def test_a_closed_pipe_ends_it(stage, gateway, log):
     lines = done.stdout.split("\n")
     assert len(lines) == 5 and lines[3] == "0", done
     assert done.stderr == "" or "goes on" in done.stderr, done.stderr
+
+
+def test_presets_are_cycled_by_one_key(open_dashboard, gateway, log, stage):
+    fill(log)
+    for name, model in (("cheap", "claude-haiku-5-5"), ("good", "claude-opus-5-5")):
+        for words in (("model", model), ("preset", "save", name)):
+            assert stage.run("--log", log.path, *words).returncode == 0
+    screen = open_dashboard()
+    shown(screen, r"model opus-5-5")
+    screen.keys("P")
+    shown(screen, r"Preset cheap, from the next call")
+    shown(screen, r"model haiku-5-5")
+    screen.keys("P")
+    shown(screen, r"Preset good")
+    screen.keys("r")
+    shown(screen, r"preset good")
+    screen.keys("P")
+    shown(screen, r"No preset: the routes are as before")
+    assert routes(log) == [(None, "claude-opus-5-5", None)]
+    screen.keys("u")
+    shown(screen, r"Taken back: preset off")
+    shown(screen, r"preset good")
+
+
+def test_routes_page_tells_how_long_a_route_holds(open_dashboard, log):
+    fill(log)
+    log.execute("INSERT INTO routes(set_model, max_calls, calls_taken) VALUES('claude-opus-5', 9, 4)")
+    log.execute("INSERT INTO routes(set_model, until_at) VALUES('claude-opus-5', 1000000000000)")
+    screen = open_dashboard()
+    shown(screen, READY)
+    screen.keys("r")
+    shown(screen, r"4 of 9 calls")
+    shown(screen, r"over .*until 09-09 01:46")

@@ -210,20 +210,6 @@ static void test_everything_fits_at_120(void **state)
 
 /* ---- Switching ---- */
 
-static void test_price_of_a_switch(void **state)
-{
-    (void)state;
-    struct switch_price p;
-    /* opus-5-5 reads at $0.40 a million; sonnet-5 writes at $2.50 and reads at $0.20 */
-    assert_true(switches_price(catalog, "claude-opus-5-5", "claude-sonnet-5", 142000, DAY, &p));
-    assert_int_equal(p.now_microusd, 56800);
-    assert_int_equal(p.next_microusd, 355000);
-    assert_int_equal(p.then_microusd, 28400);
-    assert_false(switches_price(catalog, "claude-opus-5-5", "unheard-of", 142000, DAY, &p));
-    assert_false(switches_price(catalog, NULL, "claude-sonnet-5", 142000, DAY, &p));
-    assert_false(switches_price(catalog, "claude-opus-5-5", "claude-sonnet-5", -1, DAY, &p));
-}
-
 static void test_in_force_for_a_scope(void **state)
 {
     (void)state;
@@ -308,7 +294,7 @@ static void test_scopes_of_the_picker(void **state)
     assert_string_equal(picker_scope(p)->model_glob, "*opus*");
     picker_next_scope(p, true);
     assert_null(picker_scope(p)->model_glob);
-    struct picker_about about = {"s1", "api \x1b[31mrefactor", "claude-opus-5-5", 142000};
+    struct picker_about about = {"s1", "api \x1b[31mrefactor", "claude-opus-5-5", 142000, false};
     p = a_picker(ROUTE_MODEL, &about);
     assert_string_equal(picker_scope(p)->session_id, "s1");
     picker_next_scope(p, true);
@@ -340,7 +326,6 @@ int main(void)
         cmocka_unit_test(test_columns_never_touch_nor_leave_the_screen),
         cmocka_unit_test(test_columns_give_way_in_their_order),
         cmocka_unit_test(test_everything_fits_at_120),
-        cmocka_unit_test(test_price_of_a_switch),
         cmocka_unit_test(test_in_force_for_a_scope),
         cmocka_unit_test(test_picker_begins_with_as_asked_then_recent),
         cmocka_unit_test(test_a_whole_name_wins_over_names_that_hold_it),

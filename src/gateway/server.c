@@ -75,6 +75,7 @@ struct client {
     int64_t delivered;
     unsigned refs;
     bool has_head;
+    bool is_http10;
     bool ignores_body;
     bool abandons_body;
     enum client_body fate;
@@ -321,6 +322,7 @@ static void take_head(struct client *c, const char *method, const char *version)
 {
     struct server *s = c->server;
     struct head_reader reader = {.client = c};
+    c->is_http10 = strcmp(version, "HTTP/1.0") == 0;
     c->connection = connection_of(c->mhd);
     if (c->connection)
         c->connection->current = c;
@@ -420,12 +422,23 @@ static void on_completed(void *cls, struct MHD_Connection *mhd, void **context, 
 
 /* --- Answers ------------------------------------------------------------------------------ */
 
+/* HTTP/1.0 has no chunks: to such a client the connection's end is the answer's,
+ * and a broken one must end by a reset.  microhttpd would say FIN first; undoing
+ * the connection (Linux) sends the reset now. */
+static ssize_t break_answer(struct client *c)
+{
+    struct sockaddr none = {.sa_family = AF_UNSPEC};
+    if (c->is_http10 && c->connection)
+        (void)connect(c->connection->watch.fd, &none, sizeof none);
+    return MHD_CONTENT_READER_END_WITH_ERROR;
+}
+
 static ssize_t read_answer(void *cls, uint64_t pos, char *out, size_t max)
 {
     struct client *c = cls;
     (void)pos;
     if (c->is_broken)
-        return MHD_CONTENT_READER_END_WITH_ERROR;
+        return break_answer(c);
     struct bytes waiting = bufq_peek(&c->out);
     if (waiting.len > 0) {
         size_t n = waiting.len < max ? waiting.len : max;
@@ -437,7 +450,7 @@ static ssize_t read_answer(void *cls, uint64_t pos, char *out, size_t max)
         return (ssize_t)n;
     }
     if (c->is_ended)
-        return c->is_good ? MHD_CONTENT_READER_END_OF_STREAM : MHD_CONTENT_READER_END_WITH_ERROR;
+        return c->is_good ? MHD_CONTENT_READER_END_OF_STREAM : break_answer(c);
     suspend(c);
     return 0;
 }

@@ -301,3 +301,21 @@ def test_descriptors_that_run_out_meanwhile_do_not_make_it_deaf(stage, recorder)
     with gateway.connect(limit_s=5 * SLOWER) as client:
         client.send(b"GET /spantop/health HTTP/1.1\r\nHost: localhost\r\n\r\n")
         assert client.read_response().status == 200
+
+
+# -- Old clients --------------------------------------------------------------------------
+@pytest.mark.parametrize("is_broken", [True, False], ids=["broken", "whole"])
+@pytest.mark.parametrize("extra", ["", "Connection: keep-alive\r\n"], ids=["close", "keep-alive"])
+def test_http_1_0_client_can_tell_a_broken_stream(recorded, recorder, extra, is_broken):
+    """Without chunks only a reset tells it from a whole one."""
+    gate = threading.Event()
+    recorder.answer(STREAM, chunk(START), gate, *([RESET] if is_broken else [b"0\r\n\r\n"]))
+    with recorded.connect() as client:
+        client.send(f"POST {TARGET} HTTP/1.0\r\nHost: localhost\r\n{extra}Content-Length: {len(BODY)}\r\n\r\n".encode() + BODY)
+        answer = client.read_head()
+        pieces = client.pieces(answer)
+        assert next(pieces) == START
+        gate.set()
+        assert list(pieces) == []
+        assert not answer.complete if is_broken else answer.complete, f"{answer}"
+    assert recorded.log.wait_calls()[0]["state"] == ("error" if is_broken else "done")

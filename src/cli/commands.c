@@ -118,8 +118,7 @@ void command_print_list(void)
            "");
     for (size_t i = 0; commands[i]; i++)
         printf("  spantop %-9s %s\n", commands[i]->name, commands[i]->summary);
-    printf("spantop COMMAND --help tells more; spantop help options: --listen, --log, …\n"
-           "Example: spantop in one terminal, spantop run claude in another\n");
+    printf("More: spantop COMMAND --help, spantop help options. Example: spantop run claude\n");
 }
 
 void command_print_options(void)

@@ -355,6 +355,8 @@ static void write_turn(struct buf *b, char *const *texts, size_t count, const st
 static void test_a_conversation_costs_what_is_new_in_it(void **state)
 {
     (void)state;
+    /* Tables that have nothing to do with bodies take a page each. */
+    int64_t empty = ask("PRAGMA page_count") * ask("PRAGMA page_size");
     enum { TURNS = 200 };
     char *texts[2 * TURNS];
     struct buf tail;
@@ -400,7 +402,7 @@ static void test_a_conversation_costs_what_is_new_in_it(void **state)
     assert_true(body.len > 900000);
     struct err e;
     assert_int_equal(sql_run(db_sqlite(db), "VACUUM", &e), 0);
-    int64_t stored = ask("PRAGMA page_count") * ask("PRAGMA page_size");
+    int64_t stored = ask("PRAGMA page_count") * ask("PRAGMA page_size") - empty;
     int64_t longest = ask("SELECT max(length(request_body)) FROM call");
     print_message("%" PRId64 " bytes sent, %" PRId64 " in the log (%.2f %%), longest list %" PRId64 " bytes\n", raw,
                   stored, 100.0 * (double)stored / (double)raw, longest);

@@ -164,7 +164,6 @@ static void copy_text(char *out, size_t size, const char *s) { snprintf(out, siz
 static void open_row(struct call *k)
 {
     struct ledger_row *row = ledger_add(k->s->ledger);
-    struct record *rec = records_find(k->s->records, k->n);
 
     k->row_id = row->id;
     copy_text(row->log_id, sizeof(row->log_id), k->log_id);
@@ -179,6 +178,12 @@ static void open_row(struct call *k)
     row->request_n = k->n;
     row->at_ms = sim_now_ms(k->s);
     row->stream = k->ask.stream;
+}
+
+static void name_record(struct call *k)
+{
+    struct record *rec = records_find(k->s->records, k->n);
+
     if (rec)
         copy_text(rec->log_id, sizeof(rec->log_id), k->log_id);
 }
@@ -396,6 +401,7 @@ static void serve(struct call *k)
     struct problem p = {0};
 
     pthread_mutex_lock(&k->s->lock);
+    name_record(k);
     if (!k->counting)
         open_row(k);
     k->fault = fault_take(&k->s->faults, &k->ask, !k->counting);

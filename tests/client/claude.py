@@ -134,9 +134,15 @@ class Conversation:
 
     def ask(self, prompt):
         """One turn: the messages up to and including its result."""
+        self.begin(prompt)
+        return self.finish()
+
+    def begin(self, prompt):
         message = {"type": "user", "message": {"role": "user", "content": [{"type": "text", "text": prompt}]}}
         self.process.stdin.write(json.dumps(message) + "\n")
         self.process.stdin.flush()
+
+    def finish(self):
         messages = []
         for line in self.process.stdout:
             messages.append(json.loads(line))

@@ -10,12 +10,14 @@
 #include "cli/doctor.h"
 #include "cli/output.h"
 #include "cli/start.h"
+#include "log/sums_rebuild.h"
 
 #define WORDS_MAX 8
 
 static const struct option_spec options[] = {
     {"json", NULL, "as one JSON object: ok, checks[id, state, message, fix]"},
     {"fix", NULL, "mend what spantop itself can mend, then look again"},
+    {"rebuild", NULL, "count the sums of the log anew from its calls; nothing else"},
     {NULL, NULL, NULL},
 };
 
@@ -93,10 +95,31 @@ static bool mend(const struct cli *c, const struct report *r)
     return any;
 }
 
+/* The gateway may be running. */
+static int rebuild(struct cli *c, struct err *e)
+{
+    struct sums_rebuilt r;
+    struct db *db = db_open(c->settings.log_path, DB_WRITE, e);
+    int rc = db ? sums_rebuild(db, &r, e) : -1;
+    db_close(db);
+    if (rc != 0)
+        return CLI_FAILED;
+    if (r.mended == 0)
+        printf("the sums agree with the %lld calls", (long long)r.calls);
+    else
+        printf("%lld sums did not agree with the %lld calls and are right now (their costs were off by $%lld.%06lld)",
+               (long long)r.mended, (long long)r.calls, (long long)(r.off_microusd / 1000000), (long long)(r.off_microusd % 1000000));
+    if (r.kept_days > 0)
+        printf("; those of %lld days stay as they are, since some of their calls are deleted", (long long)r.kept_days);
+    putchar('\n');
+    return CLI_DONE;
+}
+
 static int doctor(struct cli *c, struct err *e)
 {
     struct report r = {0};
-    (void)e;
+    if (args_has(&c->args, "rebuild"))
+        return rebuild(c, e);
     gather(&r, &c->settings);
     if (args_has(&c->args, "fix") && mend(c, &r)) {
         report_done(&r);
@@ -114,9 +137,10 @@ static int doctor(struct cli *c, struct err *e)
 const struct command command_doctor = {
     .name = "doctor",
     .summary = "find what stops the routing, say how to mend it",
-    .synopsis = "[--json] [--fix]",
+    .synopsis = "[--json] [--fix]\n--rebuild",
     .text = "Looks at the gateway, its log, what claude would see here, and Respan. Changes\n"
-            "nothing without --fix. Status 1 when something fails.",
+            "nothing without --fix. Status 1 when something fails. --rebuild compares the log's\n"
+            "sums with its calls and puts them right, while the gateway works.",
     .example = "spantop doctor",
     .options = options,
     .run = doctor,

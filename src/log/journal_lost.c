@@ -25,6 +25,7 @@ static void read_row(sqlite3_stmt *st, struct call *c)
     c->has_purpose = purpose && purpose_parse(purpose, &c->purpose);
     c->usage.out = sql_known(st, 7);
     c->bytes_out = sql_known(st, 8);
+    c->attempt = sql_known(st, 9); /* only counted: a repeat of another call is one try more */
 }
 
 static int read_open(sqlite3 *sq, struct lost *l, struct err *e)
@@ -32,7 +33,8 @@ static int read_open(sqlite3 *sq, struct lost *l, struct err *e)
     sqlite3_stmt *st = sql_prepare(sq,
                                    "SELECT c.id, c.started_at, c.session_id, c.model_asked, c.model_sent,"
                                    " c.provider_served, c.purpose,"
-                                   " CASE WHEN p.is_estimate THEN NULL ELSE p.tokens_out END, p.bytes_out"
+                                   " CASE WHEN p.is_estimate THEN NULL ELSE p.tokens_out END, p.bytes_out,"
+                                   " ifnull(c.attempt, 1) + c.is_retry"
                                    " FROM call c LEFT JOIN progress p ON p.call_id = c.id"
                                    " WHERE c.state = 'open' ORDER BY c.id",
                                    e);

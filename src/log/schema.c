@@ -43,7 +43,7 @@
 static const char *const tables[] = {
     "CREATE TABLE meta(key TEXT PRIMARY KEY, value) WITHOUT ROWID",
     "INSERT INTO meta VALUES('next_call_id', 1), ('routes_version', 1), ('budgets_version', 1), ('piece_secret', randomblob(192)),"
-    "  ('raw_body_bytes', 0), ('stored_body_bytes', 0), ('bodies_gone_to', 0)",
+    "  ('raw_body_bytes', 0), ('stored_body_bytes', 0), ('bodies_gone_to', 0), ('calls_gone_at', 0)",
     "CREATE TABLE setting(key TEXT PRIMARY KEY, value TEXT) WITHOUT ROWID",
 
     "CREATE TABLE call("
@@ -98,6 +98,10 @@ static const char *const tables[] = {
     "  request_body BLOB," /* piece lists; NULL: none kept (sent_body: NULL also when alike) */
     "  sent_body BLOB,"
     "  response_body BLOB)",
+    /* From when on every call is there: sums that reach further back cannot be
+     * counted anew (see sums_rebuild.h). */
+    "CREATE TRIGGER call_removed AFTER DELETE ON call BEGIN"
+    "  UPDATE meta SET value = max(value, OLD.started_at, ifnull(OLD.finished_at, 0)) WHERE key = 'calls_gone_at'; END",
     "CREATE INDEX call_session ON call(session_id, id)",
     "CREATE INDEX call_finished ON call(finished_at)",
     "CREATE INDEX call_open ON call(id) WHERE state = 'open'",

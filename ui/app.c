@@ -39,7 +39,7 @@ void app_done(struct app *a)
     inspect_close(&a->inspect);
     feed_done(&a->feed);
     snapshot_done(&a->data);
-    session_page_done(&a->sessions);
+    sessions_done(a);
     group_page_done(&a->groups);
     call_page_done(&a->breaks);
     break_sums_done(&a->reasons);
@@ -61,7 +61,20 @@ unsigned app_place(const struct app *a)
 {
     if (a->overlay)
         return a->overlay;
-    return a->inspect.is_open ? (unsigned)PLACE_INSPECT : 1u << a->view;
+    if (a->inspect.is_open)
+        return PLACE_INSPECT;
+    return a->view == VIEW_SESSIONS && a->timeline.is_open ? (unsigned)PLACE_TIMELINE : 1u << a->view;
+}
+
+/* The list of calls on the screen, or below what lies above it. */
+static struct feed *shown_feed(struct app *a)
+{
+    return a->view == VIEW_SESSIONS && a->timeline.is_open ? &a->timeline.feed : &a->feed;
+}
+
+static bool has_feed(const struct app *a)
+{
+    return a->view == VIEW_LIVE || a->view == VIEW_CALLS || (a->view == VIEW_SESSIONS && a->timeline.is_open);
 }
 
 bool app_can_open(const struct app *a)
@@ -75,7 +88,7 @@ bool app_can_open(const struct app *a)
     case VIEW_CALLS:
         return a->feed.count > 0;
     case VIEW_SESSIONS:
-        return a->sessions.count > 0;
+        return a->timeline.is_open ? a->timeline.feed.count > 0 : a->sessions.count > 0;
     case VIEW_CACHE:
         return a->breaks.count > 0;
     default:
@@ -142,6 +155,7 @@ static void say_if_failed(struct app *a, int rc, const struct err *e)
 
 static void set_view(struct app *a, enum view view)
 {
+    timeline_close(&a->timeline);
     a->view = view;
     a->is_view_stale = true;
     a->view_due_us = 0;
@@ -161,24 +175,25 @@ static void open_neighbour(struct app *a, int by)
     struct err e = {""};
     enum inspect_tab tab = a->inspect.tab;
     int64_t id = a->inspect.call.id;
-    if (feed_go_to(&a->feed, a->db, id, &e) < 0 || feed_move(&a->feed, a->db, by, &e) < 0) {
+    struct feed *f = shown_feed(a);
+    if (feed_go_to(f, a->db, id, &e) < 0 || feed_move(f, a->db, by, &e) < 0) {
         app_notice(a, INK_BAD, "%s", e.text);
         return;
     }
-    if (a->feed.selected_id == id) {
+    if (f->selected_id == id) {
         app_notice(a, INK_DIM, "There is no call %s.", by < 0 ? "above" : "below");
         return;
     }
-    open_inspect(a, a->feed.selected_id);
+    open_inspect(a, f->selected_id);
     a->inspect.tab = tab;
 }
 
 /* Enter without a selected row means the newest one. */
 static void open_selected(struct app *a)
 {
-    const struct call *call = feed_selected(&a->feed);
+    const struct call *call = feed_selected(shown_feed(a));
     if (!call)
-        call = feed_newest(&a->feed);
+        call = feed_newest(shown_feed(a));
     if (call)
         open_inspect(a, call->id);
 }
@@ -188,6 +203,10 @@ static void go_back(struct app *a)
     struct err e = {""};
     if (a->inspect.is_open) {
         inspect_close(&a->inspect);
+        return;
+    }
+    if (a->view == VIEW_SESSIONS && a->timeline.is_open) {
+        timeline_close(&a->timeline);
         return;
     }
     bool is_table = a->view == VIEW_LIVE || a->view == VIEW_CALLS;
@@ -211,20 +230,18 @@ static void go_back(struct app *a)
 static void find_error(struct app *a, bool below)
 {
     struct err e = {""};
-    int rc = feed_next_error(&a->feed, a->db, below, &e);
+    int rc = feed_next_error(shown_feed(a), a->db, below, &e);
     say_if_failed(a, rc, &e);
     if (rc == 1)
-        app_notice(a, INK_DIM, a->feed.selected_id ? "No %s error." : "No error in the log.",
+        app_notice(a, INK_DIM, shown_feed(a)->selected_id ? "No %s error." : "No error in the log.",
                    below ? "further" : "earlier");
 }
 
 static void toggle_follow(struct app *a)
 {
     struct err e = {""};
-    if (a->feed.selected_id)
-        say_if_failed(a, feed_follow(&a->feed, a->db, &e), &e);
-    else
-        say_if_failed(a, feed_move(&a->feed, a->db, 0, &e), &e);
+    struct feed *f = shown_feed(a);
+    say_if_failed(a, f->selected_id ? feed_follow(f, a->db, &e) : feed_move(f, a->db, 0, &e), &e);
 }
 
 static void restart(struct app *a)
@@ -256,8 +273,8 @@ static void copy_tab(struct app *a)
 
 static void copy(struct app *a)
 {
-    const struct call *call = feed_selected(&a->feed);
-    const struct session *s = a->view == VIEW_SESSIONS ? lists_selected_session(a) : NULL;
+    const struct call *call = feed_selected(shown_feed(a));
+    const struct session *s = a->view == VIEW_SESSIONS && !a->timeline.is_open ? lists_selected_session(a) : NULL;
     free(a->copy_text);
     a->copy_text = NULL;
     if (a->inspect.is_open) {
@@ -265,7 +282,7 @@ static void copy(struct app *a)
     } else if (s) {
         a->copy_text = xstrdup(s->session_id);
         app_notice(a, INK_GOOD, "Copied the session id.");
-    } else if (call && a->view != VIEW_SESSIONS) {
+    } else if (call && has_feed(a)) {
         a->copy_text =
             xasprintf("%lld %s %s %s %s", (long long)call->id, or_dash(call->request_id), or_dash(call->session_id),
                       or_dash(call->model_sent ? call->model_sent : call->model_asked),
@@ -304,12 +321,12 @@ static bool act_move(struct app *a, enum action action)
         inspect_edge(&a->inspect, action == ACTION_LAST);
     else if (a->inspect.is_open)
         inspect_move(&a->inspect, move_by(action, a->inspect.pager.rows));
-    else if (a->view != VIEW_LIVE && a->view != VIEW_CALLS)
+    else if (!has_feed(a))
         lists_act(a, action);
     else if (is_edge)
-        say_if_failed(a, feed_select_edge(&a->feed, a->db, action == ACTION_LAST, &e), &e);
+        say_if_failed(a, feed_select_edge(shown_feed(a), a->db, action == ACTION_LAST, &e), &e);
     else
-        say_if_failed(a, feed_move(&a->feed, a->db, move_by(action, a->feed.rows), &e), &e);
+        say_if_failed(a, feed_move(shown_feed(a), a->db, move_by(action, shown_feed(a)->rows), &e), &e);
     return true;
 }
 
@@ -323,7 +340,7 @@ static void act_open(struct app *a)
 {
     if (a->inspect.is_open)
         inspect_fold(&a->inspect);
-    else if (a->view == VIEW_LIVE || a->view == VIEW_CALLS)
+    else if (has_feed(a))
         open_selected(a);
     else
         lists_act(a, ACTION_OPEN);
@@ -469,6 +486,8 @@ static void draw_view(struct app *a, struct canvas *c, int top, int bottom)
         routes_draw(c, a, top, bottom);
     else if (a->inspect.is_open)
         inspect_draw(c, &a->inspect, a->db, top, bottom, a->data.now_ms);
+    else if (a->view == VIEW_SESSIONS && a->timeline.is_open)
+        timeline_draw(c, &a->timeline, a->o->catalog, top, bottom, a->data.now_ms);
     else
         views[a->view](c, a, top, bottom);
 }

@@ -20,6 +20,8 @@
 #include "ui/keys.h"
 #include "ui/picker.h"
 #include "ui/snapshot.h"
+#include "ui/timeline.h"
+#include "ui/tree.h"
 
 enum view { VIEW_LIVE, VIEW_CALLS, VIEW_SESSIONS, VIEW_CACHE, VIEW_SPEND, VIEW_COUNT_ };
 
@@ -53,6 +55,9 @@ struct app {
     int64_t route_armed_id; /* d was pressed once on it */
 
     struct session_page sessions; /* Sessions view */
+    size_t session_want;          /* how many of them to load */
+    struct tree tree;             /* its rows; session_list counts these */
+    struct timeline timeline;     /* above it */
     struct list_state session_list;
     struct group_page groups; /* Spend and Cache views */
     struct call_page breaks;  /* Cache view */
@@ -142,6 +147,10 @@ void list_move(struct list_state *l, size_t count, enum action action);
 int64_t lists_period_start(const struct app *a);
 const char *lists_period_name(const struct app *a);
 void list_settle(struct list_state *l, size_t count, size_t rows);
+/* app_sessions.c */
 const struct session *lists_selected_session(const struct app *a);
+NODISCARD int sessions_load(struct app *a, struct err *e);
+bool sessions_act(struct app *a, enum action action); /* did it mean something here? */
+void sessions_done(struct app *a);
 
 #endif

@@ -1,4 +1,4 @@
-/* The lists behind Sessions, Cache and Spend: loading, moving, opening. */
+/* The lists behind Cache and Spend: loading, moving, opening. */
 #include <string.h>
 
 #include "base/clock.h"
@@ -24,24 +24,6 @@ int64_t lists_period_start(const struct app *a)
     int64_t today = clock_day_start_ms(a->data.now_ms);
     /* Noon, so that a day of 23 or 25 hours does not land in its neighbour. */
     return clock_day_start_ms(today - (int64_t)(periods[a->period].days - 1) * 86400000 + 43200000);
-}
-
-static int load_sessions(struct app *a, struct err *e)
-{
-    struct session_page page;
-    memset(&page, 0, sizeof(page));
-    if (reader_sessions(a->db, 0, READER_PAGE_MAX, &page, e) < 0)
-        return -1;
-    /* The selected session keeps being the selected one. */
-    size_t selected = LIST_NONE;
-    const struct session *was = lists_selected_session(a);
-    for (size_t i = 0; was && i < page.count; i++)
-        if (strcmp(page.sessions[i].session_id, was->session_id) == 0)
-            selected = i;
-    session_page_done(&a->sessions);
-    a->sessions = page;
-    a->session_list.selected = selected;
-    return 0;
 }
 
 static int load_groups(struct app *a, enum group_by by, struct err *e)
@@ -85,7 +67,7 @@ void lists_load(struct app *a)
     int rc = 0;
     int64_t begin = clock_mono_us();
     if (a->view == VIEW_SESSIONS)
-        rc = load_sessions(a, &e);
+        rc = sessions_load(a, &e);
     else if (a->view == VIEW_SPEND)
         rc = load_groups(a, a->group_by, &e);
     else if (a->view == VIEW_CACHE)
@@ -95,12 +77,6 @@ void lists_load(struct app *a)
     int64_t end = clock_mono_us(), wait = (end - begin) * COST_FACTOR;
     a->view_due_us = end + (wait > LOAD_MIN_US ? wait : LOAD_MIN_US);
     a->is_view_stale = false;
-}
-
-const struct session *lists_selected_session(const struct app *a)
-{
-    size_t at = a->session_list.selected;
-    return at < a->sessions.count ? &a->sessions.sessions[at] : NULL;
 }
 
 void list_settle(struct list_state *l, size_t count, size_t rows)
@@ -134,20 +110,6 @@ void list_move(struct list_state *l, size_t count, enum action action)
     }
 }
 
-static void open_session(struct app *a)
-{
-    struct err e = {""};
-    const struct session *s = lists_selected_session(a);
-    if (!s && a->sessions.count)
-        s = &a->sessions.sessions[0];
-    if (!s)
-        return;
-    feed_set_session(&a->feed, s->session_id);
-    a->view = VIEW_CALLS;
-    if (feed_follow(&a->feed, a->db, &e) < 0 || filter_count(a, &e) < 0)
-        app_notice(a, INK_BAD, "%s", e.text);
-}
-
 static void open_break(struct app *a)
 {
     struct err e = {""};
@@ -159,20 +121,13 @@ static void open_break(struct app *a)
         app_notice(a, INK_BAD, "%s", e.text);
 }
 
-static bool unselect(struct app *a)
-{
-    struct list_state *l = a->view == VIEW_SESSIONS ? &a->session_list : &a->group_list;
-    bool had = l->selected != LIST_NONE;
-    l->selected = LIST_NONE;
-    return had;
-}
-
 /* true when the action meant something here. */
 bool lists_act(struct app *a, enum action action)
 {
-    size_t count = a->view == VIEW_SESSIONS ? a->sessions.count
-                   : a->view == VIEW_CACHE  ? a->breaks.count
-                                            : a->groups.count;
+    size_t count = a->view == VIEW_CACHE ? a->breaks.count : a->groups.count;
+    bool had = a->group_list.selected != LIST_NONE;
+    if (a->view == VIEW_SESSIONS)
+        return sessions_act(a, action);
     switch (action) {
     case ACTION_UP:
     case ACTION_DOWN:
@@ -180,16 +135,15 @@ bool lists_act(struct app *a, enum action action)
     case ACTION_PAGE_DOWN:
     case ACTION_FIRST:
     case ACTION_LAST:
-        list_move(a->view == VIEW_SESSIONS ? &a->session_list : &a->group_list, count, action);
+        list_move(&a->group_list, count, action);
         return true;
     case ACTION_OPEN:
-        if (a->view == VIEW_SESSIONS)
-            open_session(a);
-        else if (a->view == VIEW_CACHE)
+        if (a->view == VIEW_CACHE)
             open_break(a);
         return true;
     case ACTION_BACK:
-        return unselect(a);
+        a->group_list.selected = LIST_NONE;
+        return had;
     case ACTION_PERIOD:
         a->period = (a->period + 1) % PERIOD_COUNT;
         break;

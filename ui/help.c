@@ -61,7 +61,8 @@ static void add_signs(struct items *s)
     add(s, false, "~318", "tokens so far, an estimate while it runs");
     snprintf(sign, sizeof(sign), "a %s b", g->arrow);
     add(s, false, sign, "model a was asked for, b was sent");
-    snprintf(sign, sizeof(sign), "%s0%%", g->warn);
+    add(s, false, "!$0.031", "Respan's cost is another than the catalog's");
+    snprintf(sign, sizeof(sign), "%sbreak", g->warn);
     add(s, false, sign, "the prompt cache broke here");
 }
 

@@ -3,19 +3,21 @@
 #define TABLES  (PLACE_LIVE | PLACE_CALLS)
 #define LISTS   (TABLES | PLACE_SESSIONS | PLACE_CACHE | PLACE_SPEND)
 #define VIEWS   LISTS
-#define PAGES   (VIEWS | PLACE_INSPECT)
+#define PAGES   (VIEWS | PLACE_INSPECT | PLACE_TIMELINE)
 #define SCROLLS (PAGES | PLACE_HELP | PLACE_ROUTES)
 /* Where a row or a call stands for a session. */
-#define SWITCHES (TABLES | PLACE_SESSIONS | PLACE_INSPECT)
+#define SWITCHES (TABLES | PLACE_SESSIONS | PLACE_TIMELINE | PLACE_INSPECT)
 
 static const struct key_binding table[] = {
-    {TABLES | PLACE_CACHE,
+    {TABLES | PLACE_CACHE | PLACE_TIMELINE,
      {KEY_CODE_ENTER},
      ACTION_OPEN,
      "Enter",
      "inspect",
      "look into the selected call, or the newest"},
-    {PLACE_SESSIONS, {KEY_CODE_ENTER}, ACTION_OPEN, "Enter", "calls", "show the session's calls alone"},
+    {PLACE_SESSIONS, {KEY_CODE_ENTER}, ACTION_OPEN, "Enter", "timeline", "where its minutes went, call by call"},
+    {PLACE_SESSIONS, {' ', KEY_CODE_RIGHT, KEY_CODE_LEFT}, ACTION_TOGGLE, "Space", "agents", "unfold or fold the session's agents"},
+    {PLACE_SESSIONS, {'c'}, ACTION_CALLS, "c", "calls", "show the session's calls alone, as a table"},
     {PLACE_INSPECT, {KEY_CODE_ENTER}, ACTION_OPEN, "Enter", "fold", "unfold or fold the element (Request)"},
     {SWITCHES, {'m'}, ACTION_MODEL, "m", "model", "switch the model, from the very next call"},
     {SWITCHES, {'p'}, ACTION_PROVIDER, "p", "provider", "pin the provider, from the very next call"},
@@ -30,19 +32,19 @@ static const struct key_binding table[] = {
     {TABLES, {'s'}, ACTION_SORT, "s", "sort", "choose the column to sort by"},
     {PLACE_SPEND, {'s'}, ACTION_GROUP, "s", "group", "group by model, provider, session, purpose, day"},
     {PLACE_SPEND | PLACE_CACHE, {'t'}, ACTION_PERIOD, "t", "period", "today, 7 days, 30 days"},
-    {TABLES, {'F'}, ACTION_FOLLOW, "F", "follow", "follow the newest call, or hold"},
-    {TABLES, {'e'}, ACTION_NEXT_ERROR, "e", NULL, "next error"},
-    {TABLES, {'E'}, ACTION_PREVIOUS_ERROR, "E", NULL, "previous error"},
+    {TABLES | PLACE_TIMELINE, {'F'}, ACTION_FOLLOW, "F", "follow", "follow the newest call, or hold"},
+    {TABLES | PLACE_TIMELINE, {'e'}, ACTION_NEXT_ERROR, "e", NULL, "next error"},
+    {TABLES | PLACE_TIMELINE, {'E'}, ACTION_PREVIOUS_ERROR, "E", NULL, "previous error"},
     {SWITCHES, {'y'}, ACTION_COPY, "y", NULL, "copy to the terminal's clipboard (OSC 52)"},
     {PLACE_INSPECT, {KEY_CODE_RIGHT, 'l', KEY_CODE_TAB}, ACTION_RIGHT, "Tab", "next part", "next tab"},
     {PLACE_INSPECT, {KEY_CODE_LEFT, 'h', KEY_CODE_BACK_TAB}, ACTION_LEFT, "Shift-Tab", NULL, "previous tab"},
     {PLACE_INSPECT, {']'}, ACTION_NEXT_CALL, "]", NULL, "the call below in the list"},
     {PLACE_INSPECT, {'['}, ACTION_PREVIOUS_CALL, "[", NULL, "the call above"},
-    {VIEWS, {'1'}, ACTION_VIEW_1, "1", NULL, "Live"},
-    {VIEWS, {'2'}, ACTION_VIEW_2, "2", NULL, "Calls: the whole log"},
-    {VIEWS, {'3'}, ACTION_VIEW_3, "3", NULL, "Sessions"},
-    {VIEWS, {'4'}, ACTION_VIEW_4, "4", NULL, "Cache"},
-    {VIEWS, {'5'}, ACTION_VIEW_5, "5", NULL, "Spend"},
+    {VIEWS | PLACE_TIMELINE, {'1'}, ACTION_VIEW_1, "1", NULL, "Live"},
+    {VIEWS | PLACE_TIMELINE, {'2'}, ACTION_VIEW_2, "2", NULL, "Calls: the whole log"},
+    {VIEWS | PLACE_TIMELINE, {'3'}, ACTION_VIEW_3, "3", NULL, "Sessions"},
+    {VIEWS | PLACE_TIMELINE, {'4'}, ACTION_VIEW_4, "4", NULL, "Cache"},
+    {VIEWS | PLACE_TIMELINE, {'5'}, ACTION_VIEW_5, "5", NULL, "Spend"},
     {SCROLLS, {KEY_CODE_UP, 'k'}, ACTION_UP, "Up k", NULL, "one row up"},
     {SCROLLS, {KEY_CODE_DOWN, 'j'}, ACTION_DOWN, "Down j", NULL, "one row down"},
     {SCROLLS, {KEY_CODE_PAGE_UP, KEY_CTRL('B')}, ACTION_PAGE_UP, "PgUp", NULL, "one page up"},
@@ -50,7 +52,7 @@ static const struct key_binding table[] = {
     {SCROLLS, {'g', KEY_CODE_HOME}, ACTION_FIRST, "g", NULL, "first row"},
     {SCROLLS, {'G', KEY_CODE_END}, ACTION_LAST, "G", NULL, "last row"},
     {VIEWS, {KEY_CODE_ESC, 'q'}, ACTION_BACK, "Esc q", NULL, "back: unselect, unfilter, every session"},
-    {PLACE_INSPECT | PLACE_HELP | PLACE_ROUTES, {KEY_CODE_ESC, 'q'}, ACTION_BACK, "Esc", "back", "back"},
+    {PLACE_INSPECT | PLACE_TIMELINE | PLACE_HELP | PLACE_ROUTES, {KEY_CODE_ESC, 'q'}, ACTION_BACK, "Esc", "back", "back"},
     {PLACE_ROUTES, {'r'}, ACTION_BACK, "r", NULL, NULL},
     {PAGES, {'R'}, ACTION_RESTART, "R", NULL, "start the gateway again after it stopped"},
     {PAGES | PLACE_HELP | PLACE_ROUTES, {KEY_CTRL('L')}, ACTION_REDRAW, "Ctrl-L", NULL, "draw the screen anew"},

@@ -43,6 +43,7 @@ enum key_place {
     PLACE_SORT = 1 << 8,
     PLACE_FILTER = 1 << 9,
     PLACE_ROUTES = 1 << 10,
+    PLACE_TIMELINE = 1 << 11,
 };
 
 enum action {
@@ -88,6 +89,7 @@ enum action {
     ACTION_ROUTES,
     ACTION_TOGGLE,
     ACTION_DELETE,
+    ACTION_CALLS,
 };
 
 #define KEYS_MAX 3

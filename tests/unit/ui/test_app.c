@@ -410,7 +410,7 @@ static void test_views_and_a_session_of_the_list(void **state)
     start(90);
     press("3j");
     see("CONTEXT");
-    press("\n");
+    press("c");
     assert_int_equal(app.view, VIEW_CALLS);
     see("session api-refactor");
     assert_int_equal(app.filter_count, 30);
@@ -441,6 +441,71 @@ static void test_help_tells_of_every_key_of_its_place(void **state)
 }
 
 /* ---- Switching ---- */
+
+static void test_agents_unfold_below_their_session(void **state)
+{
+    (void)state;
+    start(3);
+    tmplog_run("INSERT INTO call(id,state,started_at,finished_at,session_id,agent_id,purpose,model_sent,tokens_in,tokens_out,"
+               "cost_microusd) VALUES(10,'done',1,2,'s0','helper-1','subagent','claude-sonnet-5',5000,1,2000),"
+               "(11,'error',3,4,'s0','helper-2','subagent','claude-sonnet-5',5000,1,2000)");
+    tmplog_run("INSERT INTO agent(session_id,agent_id,parent_agent_id,type,description) VALUES"
+               "('s0','helper-1',NULL,'Explore','find the tests'),('s0','helper-2','helper-1',NULL,NULL)");
+    press("3j ");
+    see("main agent");
+    see("Explore: find the tests");
+    see("subagent helper-2");
+    assert_true(find("subagent helper-2") > find("Explore: find the tests"));
+    press("jjj\n"); /* helper-2's timeline */
+    see("api-refactor, agent helper-2");
+    press("\n");
+    see("Call 11");
+    press("\033\033k");
+    press("kk "); /* back on the session: folded again */
+    see_no("main agent");
+}
+
+static void test_sessions_go_on_beyond_a_page(void **state)
+{
+    (void)state;
+    start(1);
+    tmplog_run("WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 450)"
+               " INSERT INTO session(session_id,title,first_at,last_at) SELECT 'x' || i, 'old ' || i, 1, i FROM n");
+    press("3");
+    assert_int_equal(app.sessions.count, 200);
+    press("G");
+    assert_int_equal(app.sessions.count, 400);
+    press("GG");
+    assert_int_equal(app.sessions.count, 453);
+    see("old 1");
+}
+
+static void test_time_goes_to_tools_idling_waiting_and_streaming(void **state)
+{
+    (void)state;
+    struct call before, call;
+    struct timeline_parts p;
+    call_init(&before);
+    call_init(&call);
+    before.stop_reason = "tool_use";
+    before.finished_at = 1000;
+    call.state = CALL_DONE;
+    call.started_at = 1700;
+    call.ttft_ms = 300;
+    call.duration_ms = 2000;
+    timeline_parts_of(&call, &before, 0, &p);
+    assert_int_equal(p.tools_ms, 700);
+    assert_int_equal(p.idle_ms, 0);
+    assert_int_equal(p.waiting_ms, 300);
+    assert_int_equal(p.streaming_ms, 1700);
+    before.stop_reason = "end_turn";
+    timeline_parts_of(&call, &before, 0, &p);
+    assert_int_equal(p.idle_ms, 700);
+    call.ttft_ms = -1; /* nothing came */
+    timeline_parts_of(&call, NULL, 0, &p);
+    assert_int_equal(p.waiting_ms, 2000);
+    assert_int_equal(p.streaming_ms, 0);
+}
 
 static void test_a_switch_for_every_session_is_written_before_the_picker_closes(void **state)
 {
@@ -672,6 +737,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         WITH_LOG(test_empty_log_greets_with_the_lines_to_type),
         WITH_LOG(test_calls_and_sessions_are_shown),
+        WITH_LOG(test_agents_unfold_below_their_session),
+        WITH_LOG(test_sessions_go_on_beyond_a_page),
+        WITH_LOG(test_time_goes_to_tools_idling_waiting_and_streaming),
         WITH_LOG(test_demo_is_always_visible),
         WITH_LOG(test_every_size_can_be_drawn_in_every_state),
         WITH_LOG(test_small_screens_keep_the_table_then_one_line),

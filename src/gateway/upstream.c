@@ -57,6 +57,11 @@
 /* The newest sockets, twice as many as are kept. */
 #define OPENED_SOCKETS ((size_t)2 * KEEP_CONNECTIONS)
 
+struct opened {
+    curl_socket_t fd; /* 0: none */
+    int port;         /* our end's when it was last asked; 0: not connected yet; -1: closed */
+};
+
 struct socket_watch {
     struct upstream *upstream;
     struct watch watch;
@@ -100,7 +105,7 @@ struct upstream {
     char *ca_file;
     int64_t idle_ms;
     int64_t connect_ms;
-    curl_socket_t opened[OPENED_SOCKETS]; /* maybe closed since: only for is_spoilt() */
+    struct opened opened[OPENED_SOCKETS]; /* maybe closed since: only for is_spoilt() */
     size_t opened_count;
 };
 
@@ -399,6 +404,21 @@ static int local_port(curl_socket_t fd)
     return a.ss_family == AF_INET6 ? ntohs(((struct sockaddr_in6 *)&a)->sin6_port) : -1;
 }
 
+/* Every one whose port is not known yet is asked once; the right one is asked each
+ * time, since its number may stand for another socket by now. */
+static curl_socket_t find_opened(struct upstream *u, int port)
+{
+    for (size_t i = 0; i < OPENED_SOCKETS && u->opened[i].fd > 0; i++) {
+        struct opened *o = &u->opened[i];
+        if (o->port != 0 && o->port != port)
+            continue;
+        o->port = local_port(o->fd);
+        if (o->port == port)
+            return o->fd;
+    }
+    return CURL_SOCKET_BAD;
+}
+
 /* A kept connection on which something waits that nobody asked for (bytes behind
  * the last answer's length) would be taken for the next answer.  libcurl 7.88 sees
  * only whether the peer closed it (delete this when every supported one sees more).
@@ -406,15 +426,12 @@ static int local_port(curl_socket_t fd)
  * CURLINFO_ACTIVESOCKET tells nothing before the transfer's end. */
 static bool is_spoilt(const struct transfer *t, int port)
 {
-    const struct upstream *u = t->upstream;
     long made = 0;
     char byte;
     if (curl_easy_getinfo(t->easy, CURLINFO_NUM_CONNECTS, &made) != CURLE_OK || made > 0)
         return false;
-    for (size_t i = 0; i < OPENED_SOCKETS; i++)
-        if (u->opened[i] > 0 && local_port(u->opened[i]) == port)
-            return recv(u->opened[i], &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 1;
-    return false;
+    curl_socket_t fd = find_opened(t->upstream, port);
+    return fd != CURL_SOCKET_BAD && recv(fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 1;
 }
 
 static int on_about_to_send(void *arg, char *to, char *from, int to_port, int from_port)
@@ -439,7 +456,7 @@ static int on_new_socket(void *arg, curl_socket_t fd, curlsocktype purpose)
     struct upstream *u = arg;
     (void)purpose;
     int receive_buffer = RECEIVE_BUFFER;
-    u->opened[u->opened_count++ % OPENED_SOCKETS] = fd;
+    u->opened[u->opened_count++ % OPENED_SOCKETS] = (struct opened){fd, 0};
     (void)setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &receive_buffer, sizeof receive_buffer);
 #ifdef TCP_USER_TIMEOUT
     unsigned unacked_ms = UNACKED_MS;

@@ -49,6 +49,7 @@ struct writer {
     /* for the next commit, beside the batch */
     struct queue_take progress;
     bool wants_ids;
+    bool is_stopping;
     int64_t first_at_us; /* 0: the batch is empty */
     int64_t last_commit_us;
     int64_t failing_since_us; /* 0: all is well */
@@ -226,7 +227,8 @@ static int commit(struct writer *w)
 {
     struct err e = {""};
     int rc = SQLITE_OK;
-    if (!reserve_lets_write(w->reserve)) {
+    /* At the end there is nothing to save the reserve's room for but these calls. */
+    if (!w->is_stopping && !reserve_lets_write(w->reserve)) {
         rc = SQLITE_FULL;
     } else if (sql_run(w->sq, "BEGIN IMMEDIATE", &e) != 0) {
         rc = sqlite3_extended_errcode(w->sq);
@@ -365,6 +367,7 @@ static bool work(struct writer *w, int64_t *stopping_since_us)
         w->ops = t.ops;
     w->progress = t;
     w->wants_ids = t.wants_ids;
+    w->is_stopping = t.is_stopping;
     take_ops(w);
     commit_if_due(w, t.is_stopping);
     look_around(w);
@@ -378,7 +381,8 @@ static bool work(struct writer *w, int64_t *stopping_since_us)
         *stopping_since_us = clock_mono_us();
     if (w->failing_since_us)
         return clock_mono_us() - *stopping_since_us <= LAST_TRIES_US;
-    return w->ops || w->first_at_us;
+    /* What could not be taken while nothing could be written is still in the queue. */
+    return w->ops || w->first_at_us || !may_take;
 }
 
 void writer_run(struct writer *w)

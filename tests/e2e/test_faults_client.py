@@ -267,7 +267,8 @@ def test_too_many_clients_are_told_503_and_running_calls_go_on(stage, recorder, 
         running.send(WHOLE)
         answer = running.read_head()
         pieces = running.pieces(answer)
-        assert next(pieces) == START
+        while len(answer.body) < len(START):
+            next(pieces)
         many = [gateway.connect() for _ in range(100)]
         for client in many:
             client.send(b"GET /v1/x HTTP/1.1\r\nHost: localhost\r\n\r\n")
@@ -314,8 +315,9 @@ def test_http_1_0_client_can_tell_a_broken_stream(recorded, recorder, extra, is_
         client.send(f"POST {TARGET} HTTP/1.0\r\nHost: localhost\r\n{extra}Content-Length: {len(BODY)}\r\n\r\n".encode() + BODY)
         answer = client.read_head()
         pieces = client.pieces(answer)
-        assert next(pieces) == START
+        while len(answer.body) < len(START):
+            next(pieces)
         gate.set()
-        assert list(pieces) == []
+        assert b"".join(pieces) == b"" and answer.body == START
         assert not answer.complete if is_broken else answer.complete, f"{answer}"
     assert recorded.log.wait_calls()[0]["state"] == ("error" if is_broken else "done")

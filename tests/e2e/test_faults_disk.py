@@ -107,6 +107,26 @@ def test_locked_log_and_a_full_queue_drop_bodies_and_count_them(stage, sim):
     assert rows[0]["body_state"] == "kept" and all(row["tokens_out"] for row in rows)
 
 
+def test_stopping_while_the_log_is_locked_waits_a_moment_for_it(stage, sim, gateway):
+    with Lock(gateway.log.path):
+        ids = ask(gateway, 20)
+        wait_problem(gateway, "locked")
+        ids += ask(gateway, 20)
+        gateway.signal(signal.SIGTERM)
+        wait_for(lambda: is_refused(gateway), what="the port to be closed")
+    assert gateway.wait_end() == 0
+    assert [row["id"] for row in gateway.log.calls("state = 'done'")] == ids
+    assert "could not be written" not in gateway.stderr
+
+
+def is_refused(gateway):
+    try:
+        gateway.connect().close()
+    except ConnectionRefusedError:
+        return True
+    return False
+
+
 def test_switch_in_a_locked_log_is_refused_in_one_sentence(stage, sim, gateway):
     with Lock(gateway.log.path):
         done = stage.run("--log", gateway.log.path, "model", "claude-opus-5-5")
@@ -229,7 +249,7 @@ class Disk:
 
     def fill(self):
         with open(self.folder / "filler", "ab", buffering=0) as f:
-            for size in (65536, 4096, 512, 1):
+            for size in (1 << 20, 4096, 512, 1):
                 try:
                     while True:
                         f.write(b"x" * size)
@@ -255,7 +275,7 @@ class Disk:
 
 @pytest.fixture
 def disk(stage, tmp_path):
-    return stage.add(Disk(tmp_path, "tmpfs", 16))
+    return stage.add(Disk(tmp_path, "tmpfs", 80))
 
 
 @pytest.fixture
@@ -296,6 +316,16 @@ def test_switches_land_on_a_full_disk(stage, sim, disk, on_disk):
     assert stage.run("--log", disk.log, "model", "--clear").returncode == 0
     disk.make_room()
     on_disk.log.wait_calls(26, "state = 'done'")
+
+
+def test_stopping_on_a_full_disk_writes_what_waits_into_the_reserve(stage, sim, disk, on_disk):
+    disk.fill()
+    ids = ask(on_disk, 30, "[[sim text hello]]" + os.urandom(2_000).hex())
+    wait_problem(on_disk, "full")
+    on_disk.signal(signal.SIGTERM)
+    assert on_disk.wait_end() == 0
+    assert [row["id"] for row in on_disk.log.calls("state = 'done'")][3:] == ids
+    assert "could not be written" not in on_disk.stderr
 
 
 def test_lost_calls_are_marked_on_a_full_disk(stage, sim, disk, on_disk):

@@ -6,6 +6,7 @@ model is to do stands in what the user says.
 import json
 
 import pytest
+from claude import leave, say
 from spantop import PROGRAM
 
 pytestmark = pytest.mark.limit(100)
@@ -116,9 +117,7 @@ def test_interactive_session_is_switched_by_a_key_on_the_dashboard(claude, gatew
     dashboard = stage.screen([PROGRAM, "--log", gateway.log.path, "--listen", gateway.address, "--upstream", gateway.upstream])
     dashboard.wait_text("spantop")
     client = claude.open()
-    client.type("[[sim text the first answer]]")
-    client.keys("Enter")
-    client.wait_text("● the first answer", 30)
+    say(client, "[[sim text the first answer]]", "the first answer")
     [first] = rows_of(gateway, 1)
     dashboard.keys("m")
     dashboard.wait_text("Switch model")
@@ -126,13 +125,9 @@ def test_interactive_session_is_switched_by_a_key_on_the_dashboard(claude, gatew
     dashboard.wait_text("> claude-sonnet-5")
     dashboard.keys("Enter")
     dashboard.wait_no_text("Switch model")
-    client.type("[[sim text the second answer]]")
-    client.keys("Enter")
-    client.wait_text("● the second answer", 30)
+    say(client, "[[sim text the second answer]]", "the second answer")
     _, second = rows_of(gateway, 2)
     assert second["session_id"] == first["session_id"]
     assert (second["model_asked"], second["model_sent"]) == (first["model_asked"], "claude-sonnet-5")
     dashboard.wait_text("→ *sonnet-5")
-    client.type("/exit")
-    client.keys("Enter")
-    assert client.wait_dead() == 0
+    assert leave(client) == 0

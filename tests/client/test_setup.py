@@ -2,6 +2,7 @@
 import json
 
 import pytest
+from claude import leave, say
 from spantop import KEY
 
 pytestmark = pytest.mark.limit(100)
@@ -35,13 +36,11 @@ def test_setup_then_an_interactive_start_without_questions_then_undo(stage, keye
     assert done.returncode == 0, done
     screen = stage.screen([claude_binary], cwd=home, env=QUIET)
     screen.wait_text(r"\? for shortcuts", 30)
-    screen.type("[[sim text routed by setup]]")
-    screen.keys("Enter")
-    screen.wait_text("● routed by setup", 30)
+    say(screen, "[[sim text routed by setup]]", "routed by setup")
     keyed.log.wait_calls(1, "purpose = 'main' AND state = 'done'")
     headers = dict((name.lower(), value) for name, value in sim.requests(target="/v1/messages")[0]["headers"])
     assert headers["x-api-key"] == KEY and "authorization" not in headers
-    screen.stop()
+    assert leave(screen) == 0  # and has written its state for the last time
     done = stage.run("--log", keyed.log.path, "setup", "--undo")
     assert done.returncode == 0, done
     assert settings.read_bytes() == before

@@ -43,7 +43,7 @@ def test_the_turn_after_the_idle_connection_was_forgotten(claude, gateway, sim):
 
 
 def test_stop_lets_the_running_turn_finish(claude, gateway, sim, stage):
-    sim.config(speed=1)
+    sim.config(speed=2)
     words = "word after word " * 40 + "to the very end"
     talk = claude.converse()
     talk.begin(f"[[sim text {words}]]")

@@ -10,18 +10,18 @@
 
 /* Open calls count as running alone. */
 static const char SQL_AGENTS[] =
-    "SELECT g.agent_id, a.parent_agent_id, a.type, a.description, a.tool_use_id, a.parent_call_id,"
+    "SELECT g.agent_id, coalesce(a.parent_agent_id, g.parent_agent_id), a.type, a.description, a.tool_use_id, a.parent_call_id,"
     " g.first_call_id, g.first_at, g.last_at, g.running, g.calls, g.errors, g.retries, g.tokens_in, g.tokens_cache_read,"
     " g.tokens_cache_write_5m, g.tokens_cache_write_1h, g.tokens_out, g.cost_microusd, g.unpriced_calls, g.cache_breaks,"
     " g.cache_break_microusd FROM ("
-    "SELECT agent_id, min(id) AS first_call_id, min(started_at) AS first_at, max(last_at) AS last_at, sum(running) AS running,"
+    "SELECT agent_id, max(parent_agent_id) AS parent_agent_id, min(id) AS first_call_id, min(started_at) AS first_at, max(last_at) AS last_at, sum(running) AS running,"
     " ifnull(sum(calls) FILTER (WHERE NOT running), 0) AS calls, sum(errors) AS errors, sum(retries) AS retries,"
     " sum(tokens_in) AS tokens_in, sum(tokens_cache_read) AS tokens_cache_read,"
     " sum(tokens_cache_write_5m) AS tokens_cache_write_5m, sum(tokens_cache_write_1h) AS tokens_cache_write_1h,"
     " sum(tokens_out) AS tokens_out, sum(cost_microusd) AS cost_microusd,"
     " ifnull(sum(unpriced_calls) FILTER (WHERE NOT running), 0) AS unpriced_calls, sum(cache_breaks) AS cache_breaks,"
     " sum(cache_break_microusd) AS cache_break_microusd FROM ("
-    "SELECT c.agent_id, c.id, c.started_at, ifnull(c.finished_at, c.started_at) AS last_at, c.state = 'open' AS running,"
+    "SELECT c.agent_id, c.parent_agent_id, c.id, c.started_at, ifnull(c.finished_at, c.started_at) AS last_at, c.state = 'open' AS running,"
     " " READER_ENDED_FIGURES " FROM call c WHERE c.session_id = ?1) GROUP BY agent_id) g"
     " LEFT JOIN agent a ON a.session_id = ?1 AND a.agent_id = g.agent_id ORDER BY g.first_call_id LIMIT ?2";
 

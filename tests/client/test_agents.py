@@ -3,6 +3,7 @@ import json
 
 import pytest
 from claude import starting
+from spantop import PROGRAM
 
 pytestmark = pytest.mark.limit(100)
 
@@ -52,6 +53,13 @@ def test_two_in_parallel_and_one_nested(claude, gateway, sim, stage):
     assert headers == {first["agent_id"]: None, second["agent_id"]: None, deeper["agent_id"]: first["agent_id"]}
     assert {row["purpose"] for row in gateway.log.calls("agent_id IS NOT NULL")} == {"subagent"}
     assert {row["purpose"] for row in mine} == {"main"}
+    # The dashboard names them below their session.
+    dashboard = stage.screen([PROGRAM, "--log", gateway.log.path, "--listen", gateway.address, "--upstream", gateway.upstream])
+    dashboard.wait_text("Enter inspect")
+    dashboard.keys("3")
+    dashboard.wait_text("Space agents")
+    dashboard.keys("Space")
+    dashboard.wait_text("(?s)look around.*dig deeper.*second look")
 
 
 def test_equal_prompts_are_two_agents(claude, gateway):

@@ -204,6 +204,13 @@ static void test_the_reader_gives_the_sessions_agents(void **state)
     assert_int_equal(a->totals.retries, 1);
     assert_int_equal(a->totals.tokens_out, 20);
     agent_page_done(&page);
+    /* Calls of a gateway that did not know of agents. */
+    tmplog_run("INSERT INTO call(id, state, started_at, session_id, agent_id, parent_agent_id) VALUES(9, 'done', 1, 'old', 'b', 'a')");
+    assert_int_equal(reader_agents(tmplog, "old", &page, &e), 0);
+    assert_int_equal(page.count, 1);
+    assert_string_equal(page.rows[0].parent_agent_id, "a");
+    assert_null(page.rows[0].type);
+    agent_page_done(&page);
     assert_int_equal(reader_agents(tmplog, "nobody", &page, &e), 0);
     assert_int_equal(page.count, 0);
     agent_page_done(&page);

@@ -80,7 +80,7 @@ static bool has_feed(const struct app *a)
 bool app_can_open(const struct app *a)
 {
     if (a->overlay)
-        return false;
+        return a->overlay == PLACE_ROUTES && a->data.routes.count > 0;
     if (a->inspect.is_open)
         return a->inspect.tab == TAB_REQUEST && a->inspect.has_tree;
     switch (a->view) {
@@ -470,6 +470,9 @@ void app_key(struct app *a, int key)
     case PLACE_ROUTES:
         routes_key(a, key);
         break;
+    case PLACE_ROUTE_FORM:
+        routes_form_key(a, key);
+        break;
     default:
         act(a, keys_action(app_place(a), key));
         break;
@@ -482,7 +485,7 @@ static void draw_view(struct app *a, struct canvas *c, int top, int bottom)
 {
     static void (*const views[VIEW_COUNT_])(struct canvas *, struct app *, int,
                                             int) = {live_draw, calls_draw, sessions_draw, cache_draw, spend_draw};
-    if (a->overlay == PLACE_ROUTES)
+    if (a->overlay == PLACE_ROUTES || a->overlay == PLACE_ROUTE_FORM)
         routes_draw(c, a, top, bottom);
     else if (a->inspect.is_open)
         inspect_draw(c, &a->inspect, a->db, top, bottom, a->data.now_ms);
@@ -508,6 +511,8 @@ void app_draw(struct app *a, struct canvas *c)
         frame_draw_bottom(c, a);
         if (a->overlay == PLACE_SORT)
             sorter_draw(c, a);
+        if (a->overlay == PLACE_ROUTE_FORM)
+            route_form_draw(c, &a->form);
     }
     if (a->overlay == PLACE_PICKER)
         picker_draw(c, &a->picker, &a->data.routes);

@@ -19,6 +19,7 @@
 #include "ui/inspect.h"
 #include "ui/keys.h"
 #include "ui/picker.h"
+#include "ui/route_form.h"
 #include "ui/snapshot.h"
 #include "ui/timeline.h"
 #include "ui/tree.h"
@@ -52,6 +53,7 @@ struct app {
     char **route_titles; /* of the routes' sessions, one a route of data.routes; owned */
     size_t route_title_count;
     int64_t route_titles_version;
+    struct route_form form;
     int64_t route_armed_id; /* d was pressed once on it */
 
     struct session_page sessions; /* Sessions view */
@@ -141,6 +143,7 @@ void switch_watch(struct app *a);
 void routes_open(struct app *a);
 void routes_key(struct app *a, int key);
 void routes_done(struct app *a);
+void routes_form_key(struct app *a, int key);
 void lists_load(struct app *a);
 bool lists_act(struct app *a, enum action action);
 void list_move(struct list_state *l, size_t count, enum action action);

@@ -25,8 +25,11 @@ static const struct key_binding table[] = {
     {PLACE_CACHE | PLACE_SPEND, {'u'}, ACTION_UNDO, "u", NULL, "take back the last switch"},
     {PAGES | PLACE_ROUTES, {'P'}, ACTION_PRESET, "P", NULL, "use the next preset; after the last, none"},
     {PAGES, {'r'}, ACTION_ROUTES, "r", NULL, "the routes: what is switched, for whom"},
-    {PLACE_ROUTES, {KEY_CODE_ENTER, ' '}, ACTION_TOGGLE, "Space", "on or off", "put the route in force, or out of it"},
+    {PLACE_ROUTES, {KEY_CODE_ENTER}, ACTION_OPEN, "Enter", "edit", "edit the route"},
+    {PLACE_ROUTES, {'a'}, ACTION_ADD, "a", "add", "add a route"},
+    {PLACE_ROUTES, {' '}, ACTION_TOGGLE, "Space", "on or off", "put the route in force, or out of it"},
     {PLACE_ROUTES, {'d'}, ACTION_DELETE, "d", "delete", "delete the route (asks once more)"},
+    {PLACE_ROUTES, {'K'}, ACTION_RAISE, "K", "raise", "let the route win over others of its scope"},
     {TABLES | PLACE_SESSIONS, {'/'}, ACTION_FILTER, "/", "filter", "filter the calls; an empty filter clears it"},
     {TABLES, {'!'}, ACTION_FILTER_INVERT, "!", NULL, "invert the filter"},
     {TABLES, {'s'}, ACTION_SORT, "s", "sort", "choose the column to sort by"},
@@ -65,7 +68,7 @@ static const struct key_binding table[] = {
      "leave",
      "leave the dashboard; the gateway goes on"},
 
-    {PLACE_PICKER | PLACE_FILTER | PLACE_SORT, {KEY_CODE_ENTER}, ACTION_ACCEPT, "Enter", "accept", NULL},
+    {PLACE_PICKER | PLACE_FILTER | PLACE_SORT | PLACE_ROUTE_FORM, {KEY_CODE_ENTER}, ACTION_ACCEPT, "Enter", "accept", NULL},
     {PLACE_PICKER, {KEY_CODE_TAB}, ACTION_SCOPE, "Tab", "scope", NULL},
     {PLACE_PICKER, {KEY_CODE_BACK_TAB}, ACTION_LEFT, "Shift-Tab", NULL, NULL},
     {PLACE_PICKER | PLACE_SORT, {KEY_CODE_UP, KEY_CTRL('P')}, ACTION_UP, "Up", NULL, NULL},
@@ -76,7 +79,7 @@ static const struct key_binding table[] = {
     {PLACE_SORT, {'j'}, ACTION_DOWN, "j", NULL, NULL},
     {PLACE_SORT, {'r', ' '}, ACTION_REVERSE, "r", "reverse", NULL},
     {PLACE_SORT, {'q', 's'}, ACTION_CANCEL, "q", NULL, NULL},
-    {PLACE_PICKER | PLACE_FILTER | PLACE_SORT, {KEY_CODE_ESC, KEY_CTRL('C')}, ACTION_CANCEL, "Esc", "cancel", NULL},
+    {PLACE_PICKER | PLACE_FILTER | PLACE_SORT | PLACE_ROUTE_FORM, {KEY_CODE_ESC, KEY_CTRL('C')}, ACTION_CANCEL, "Esc", "cancel", NULL},
 };
 
 #define TABLE_COUNT (sizeof(table) / sizeof(table[0]))

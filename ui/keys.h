@@ -44,6 +44,7 @@ enum key_place {
     PLACE_FILTER = 1 << 9,
     PLACE_ROUTES = 1 << 10,
     PLACE_TIMELINE = 1 << 11,
+    PLACE_ROUTE_FORM = 1 << 12,
 };
 
 enum action {
@@ -90,6 +91,8 @@ enum action {
     ACTION_TOGGLE,
     ACTION_DELETE,
     ACTION_CALLS,
+    ACTION_ADD,
+    ACTION_RAISE,
 };
 
 #define KEYS_MAX 3

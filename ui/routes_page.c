@@ -98,6 +98,89 @@ static void delete (struct app *a, bool is_sure)
     load_titles(a);
 }
 
+static void edit(struct app *a, const struct route *r)
+{
+    route_form_open(&a->form, r);
+    a->overlay = PLACE_ROUTE_FORM;
+}
+
+/* Of equal scopes the highest id wins: so it gets a new one.  Added before the old
+ * one goes, so that it holds all the time. */
+static void raise_it(struct app *a)
+{
+    struct err e = {""};
+    const struct route *r = selected(a);
+    int64_t id;
+    if (!r || a->route_list.selected == 0)
+        return;
+    struct route copy = *r;
+    copy.id = 0;
+    if (routes_add(a->db, &copy, &id, &e) < 0 || routes_delete(a->db, r->id, &e) < 0) {
+        app_notice(a, INK_BAD, "%s", e.text);
+        return;
+    }
+    app_notice(a, INK_GOOD, "Route %lld is now the newest, %lld: of equal scopes it wins.", (long long)r->id, (long long)id);
+    a->route_list.selected = 0;
+    switch_watch(a);
+    load_titles(a);
+}
+
+/* A title or the beginning of an id becomes the whole id; a session that is not
+ * in the log yet may be named in whole. */
+static int find_session(struct app *a, struct route *r)
+{
+    struct session s;
+    struct err e = {""};
+    if (!r->session_id)
+        return 0;
+    int rc = reader_session(a->db, r->session_id, &s, &e);
+    if (rc == 0) {
+        xreplace(&r->session_id, s.session_id);
+        session_done(&s);
+        return 0;
+    }
+    if (rc == 1 && strlen(r->session_id) == 36) /* a UUID, as Claude Code's are */
+        return 0;
+    route_form_say(&a->form, FORM_SESSION, e.text);
+    return -1;
+}
+
+static void save(struct app *a)
+{
+    struct route r;
+    struct err e = {""};
+    int64_t id = a->form.id;
+    if (route_form_read(&a->form, a->data.now_ms, &r) < 0)
+        return;
+    if (find_session(a, &r) == 0) {
+        int rc = id ? routes_update(a->db, &r, &e) : routes_add(a->db, &r, &id, &e);
+        if (rc < 0) {
+            route_form_say(&a->form, a->form.at, e.text);
+        } else {
+            bool is_unknown = r.set_model && a->o->catalog && !catalog_find(a->o->catalog, r.set_model);
+            a->overlay = PLACE_ROUTES;
+            if (!r.id) /* the newest stands first */
+                a->route_list.selected = 0;
+            app_notice(a, is_unknown ? INK_WARN : INK_GOOD, "Route %lld is saved%s", (long long)id,
+                       is_unknown ? "; its model is in no catalog: mind the spelling." : ".");
+            switch_watch(a);
+            load_titles(a);
+        }
+    }
+    route_done(&r);
+}
+
+void routes_form_key(struct app *a, int key)
+{
+    enum action action = keys_action(PLACE_ROUTE_FORM, key);
+    if (action == ACTION_ACCEPT)
+        save(a);
+    else if (action == ACTION_CANCEL)
+        a->overlay = PLACE_ROUTES;
+    else
+        route_form_key(&a->form, key);
+}
+
 void routes_key(struct app *a, int key)
 {
     enum action action = keys_action(PLACE_ROUTES, key);
@@ -121,6 +204,16 @@ void routes_key(struct app *a, int key)
         break;
     case ACTION_PRESET:
         switch_preset(a);
+        break;
+    case ACTION_OPEN:
+        if (selected(a))
+            edit(a, selected(a));
+        break;
+    case ACTION_ADD:
+        edit(a, NULL);
+        break;
+    case ACTION_RAISE:
+        raise_it(a);
         break;
     case ACTION_TOGGLE:
         toggle(a);
@@ -217,7 +310,7 @@ void routes_draw(struct canvas *c, struct app *a, int top, int bottom)
     canvas_heading(c, top++, 1, c->cols - 2, "Routes");
     if (count == 0) {
         canvas_put(c, top, 2, c->cols - 3, INK_DIM,
-                   "Nothing is switched: every call goes up as Claude Code sent it.  m and p switch.");
+                   "Nothing is switched: every call goes up as Claude Code sent it.  m and p switch, a adds a route.");
         return;
     }
     draw_head(c, top++);

@@ -552,6 +552,58 @@ static void test_undo_says_what_it_took_back(void **state)
     assert_int_equal(tmplog_int("SELECT count(*) FROM routes WHERE enabled"), 0);
 }
 
+static void test_a_route_is_added_edited_and_raised_by_the_form(void **state)
+{
+    (void)state;
+    start(30);
+    press("ra");
+    see("New route");
+    press("\n");
+    see("fill in one of them");
+    press("claude-sonnet-5");
+    app_key(&app, KEY_CODE_BACK_TAB);
+    press("*haiku*");
+    app_key(&app, KEY_CODE_UP);
+    press("sub");
+    press("\n");
+    see("One of main, subagent");
+    press("agent\n");
+    see("only *haiku*");
+    assert_string_equal(tmplog_rows("SELECT id, purpose, model_glob, set_model, enabled FROM routes"),
+                        "1|subagent|*haiku*|claude-sonnet-5|1");
+    press("\n");
+    see("Route 1 ");
+    for (int i = 0; i < 2; i++)
+        app_key(&app, KEY_CODE_TAB);
+    press("{\"cache_ttl\":\"soon\"}\n");
+    see("cache_ttl");
+    assert_int_equal(app.overlay, PLACE_ROUTE_FORM);
+    app_key(&app, KEY_CTRL('U'));
+    press("{\"cache_enabled\":true}\t5\t18:00\n");
+    assert_string_equal(tmplog_rows("SELECT params_json, max_calls, until_at FROM routes"),
+                        "{\"cache_enabled\":true}|5|1795370400000");
+    press("aclaude-opus-5-5\n");
+    press("jK");
+    assert_string_equal(tmplog_rows("SELECT id, set_model FROM routes ORDER BY id"), "2|claude-opus-5-5;3|claude-sonnet-5");
+    press("a\033");
+    assert_int_equal(app.overlay, PLACE_ROUTES);
+}
+
+static void test_a_route_for_a_session_by_its_title(void **state)
+{
+    (void)state;
+    start(30);
+    press("raclaude-sonnet-5");
+    for (int i = 0; i < 3; i++)
+        app_key(&app, KEY_CODE_UP);
+    press("nobody\n");
+    see("nobody");
+    assert_int_equal(tmplog_int("SELECT count(*) FROM routes"), 0);
+    app_key(&app, KEY_CTRL('U'));
+    press("docs-site\n");
+    assert_string_equal(tmplog_rows("SELECT session_id FROM routes"), "s1");
+}
+
 static void test_routes_can_be_put_off_and_deleted(void **state)
 {
     (void)state;
@@ -758,6 +810,8 @@ int main(void)
         WITH_LOG(test_a_switch_for_every_session_is_written_before_the_picker_closes),
         WITH_LOG(test_a_switch_for_the_selected_rows_session),
         WITH_LOG(test_undo_says_what_it_took_back),
+        WITH_LOG(test_a_route_is_added_edited_and_raised_by_the_form),
+        WITH_LOG(test_a_route_for_a_session_by_its_title),
         WITH_LOG(test_routes_can_be_put_off_and_deleted),
         WITH_LOG(test_a_failed_switch_keeps_the_picker_open),
         WITH_LOG(test_a_switch_the_gateway_did_not_take_is_said),

@@ -7,7 +7,8 @@
 #include "anthropic/field.h"
 #include "respan/tree.h"
 
-#define MICRO 1e6
+#define COST_MAX_USD 1e9 /* a call dearer than that is nonsense */
+#define MICRO        1e6
 
 /* Beyond it a figure is no money and no token count. */
 #define FIGURE_MAX 1e12
@@ -42,10 +43,14 @@ static int64_t read_count(const cJSON *row, const char *key)
     return read_number(tree_member(row, key), &n) && n >= 0 ? (int64_t)n : -1;
 }
 
+/* Half a micro-dollar counts up, as in the catalog's own figure: so the digits that
+ * Respan wrote are taken before the rounding, not the binary fraction just below them. */
 static int64_t read_cost(const cJSON *row)
 {
     double usd;
-    return read_number(tree_member(row, "cost"), &usd) && usd >= 0 ? llround(usd * MICRO) : -1;
+    if (!read_number(tree_member(row, "cost"), &usd) || usd < 0 || usd > COST_MAX_USD)
+        return -1;
+    return (llround(usd * MICRO * 1000) + 500) / 1000;
 }
 
 /* limit_info.limits[]: the organisation's credits after this call. */

@@ -40,6 +40,18 @@ static void test_a_whole_row(void **state)
     assert_string_equal(row.error_message, "");
 }
 
+static void test_half_a_microdollar_counts_up_as_in_the_catalog(void **state)
+{
+    (void)state;
+    struct logrow row;
+    struct err e;
+    /* As a double it lies just below. */
+    assert_int_equal(parse("{\"cost\":0.0160225}", &row, &e), 0);
+    assert_int_equal(row.cost_microusd, 16023);
+    assert_int_equal(parse("{\"cost\":0.016022499}", &row, &e), 0);
+    assert_int_equal(row.cost_microusd, 16022);
+}
+
 static void test_what_is_missing_is_unknown(void **state)
 {
     (void)state;
@@ -98,6 +110,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_whole_row),
+        cmocka_unit_test(test_half_a_microdollar_counts_up_as_in_the_catalog),
         cmocka_unit_test(test_what_is_missing_is_unknown),
         cmocka_unit_test(test_odd_spellings),
         cmocka_unit_test(test_no_row),

@@ -158,7 +158,7 @@ def test_an_interactive_session_is_named_told_apart_and_counted(claude, gateway,
 def check_usage(gateway, shown):
     """What /cost says of each model, in its own short figures."""
     def short(n):
-        return str(n) if n < 1000 else f"{n / 1000:.1f}k"
+        return str(n) if n < 1000 else f"{(n + 50) // 100 / 10:g}k"
 
     rows = gateway.log.query(
         "SELECT model_served AS model, sum(tokens_in) AS i, sum(tokens_out) AS o, sum(tokens_cache_read) AS r,"
@@ -166,7 +166,7 @@ def check_usage(gateway, shown):
     for row in rows:
         line = re.search(rf"{row['model']}:\s+(\S+) input, (\S+) output, (\S+) cache read, (\S+) cache write", shown)
         assert line, f"{row['model']} is missing in {shown}"
-        assert line.groups() == tuple(short(row[name]) for name in "iorw"), (row, shown)
+        assert [figure.replace(".0k", "k") for figure in line.groups()] == [short(row[name]) for name in "iorw"], (row, shown)
 
 
 def usage_of(answer):

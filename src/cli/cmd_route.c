@@ -174,6 +174,11 @@ static int take_settings(struct cli *c, struct db *db, struct route *r, struct e
         (r->set_provider && name_check("provider", r->set_provider, e) != 0) ||
         route_params_take(a, &r->params_json, e) != 0 || take_limits(a, r, e) != 0)
         return CLI_USAGE;
+    if (args_has(a, "model") && r->set_model) {
+        char *full = model_full_name(r->set_model);
+        free(r->set_model);
+        r->set_model = full;
+    }
     if (session) {
         char *id = NULL;
         if (*session && session_resolve(db, session, &id, e) != 0)

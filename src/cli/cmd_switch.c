@@ -101,27 +101,6 @@ static int show(struct db *db, const struct change *c, struct err *e)
     return rc;
 }
 
-/* "opus-5-5", as lists show it, means claude-opus-5-5; any other name is taken
- * as it stands, for new models come faster than catalogs. */
-static char *full_model_name(const char *name)
-{
-    struct catalog *catalog = cli_catalog();
-    const char *full = name;
-    const struct model *m = catalog_find(catalog, name);
-    for (size_t i = 0; !m && i < catalog_count(catalog); i++) {
-        const struct model *one = catalog_at(catalog, i);
-        if (one->label && strcmp(one->label, name) == 0)
-            m = one;
-    }
-    if (m && m->label && strcmp(m->label, name) == 0)
-        full = m->name;
-    if (!m)
-        cli_say("%s is not in the catalog (spantop models): its cost will be unknown until Respan tells it", name);
-    char *copy = xstrdup(full);
-    catalog_free(catalog);
-    return copy;
-}
-
 static void print_price(const struct session *s, const struct switch_price *p)
 {
     char tokens[TEXT_SHORT_MAX], now[TEXT_SHORT_MAX], next[TEXT_SHORT_MAX], then[TEXT_SHORT_MAX];
@@ -192,7 +171,7 @@ static int run_switch(struct cli *c, enum route_setting what, struct err *e)
     struct db *db = db_open(c->settings.log_path, name || clears ? DB_WRITE : DB_READ, e);
     if (!db)
         return CLI_FAILED;
-    char *full = name && what == ROUTE_MODEL ? full_model_name(name) : xstrdup(name);
+    char *full = name && what == ROUTE_MODEL ? model_full_name(name) : xstrdup(name);
     change.value = full;
     int r = session ? session_resolve(db, session, &change.session_id, e) : 0;
     if (r == 0)

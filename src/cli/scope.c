@@ -64,6 +64,25 @@ int routes_tell_gateway(struct db *db, const char *log_path, struct err *e)
     return r < 0 ? -1 : 0;
 }
 
+char *model_full_name(const char *name)
+{
+    struct catalog *catalog = cli_catalog();
+    const char *full = name;
+    const struct model *m = catalog_find(catalog, name);
+    for (size_t i = 0; !m && i < catalog_count(catalog); i++) {
+        const struct model *one = catalog_at(catalog, i);
+        if (one->label && strcmp(one->label, name) == 0)
+            m = one;
+    }
+    if (m && m->label && strcmp(m->label, name) == 0)
+        full = m->name;
+    if (!m)
+        cli_say("%s is not in the catalog (spantop models): its cost will be unknown until Respan tells it", name);
+    char *copy = xstrdup(full);
+    catalog_free(catalog);
+    return copy;
+}
+
 int name_check(const char *what, const char *name, struct err *e)
 {
     size_t len = strlen(name);

@@ -23,6 +23,10 @@ char *scope_words(const char *session_id, const char *purpose, const char *model
  * word on stderr.  -1: it has not. */
 NODISCARD int routes_tell_gateway(struct db *db, const char *log_path, struct err *e);
 
+/* "opus-5-5", as lists show it, means claude-opus-5-5; any other name is taken as it
+ * stands, since new models come faster than catalogs, with a word on stderr.  Caller frees. */
+char *model_full_name(const char *name);
+
 /* A model or provider name that can go upstream: visible ASCII, not too long. */
 NODISCARD int name_check(const char *what, const char *name, struct err *e);
 

@@ -84,6 +84,10 @@ def test_a_name_that_is_in_no_catalog_is_taken_with_a_word(stage, gateway):
     done = run(stage, gateway, "model", "claude-next-9")
     assert done.returncode == 0 and "catalog" in done.stderr
     assert gateway.log.query("SELECT set_model FROM routes WHERE enabled") == [{"set_model": "claude-next-9"}]
+    done = run(stage, gateway, "route", "add", "--model", "claude-next-9")
+    assert done.returncode == 0 and "catalog" in done.stderr
+    assert run(stage, gateway, "route", "add", "--model", "opus-5-5").stderr == ""
+    assert gateway.log.query("SELECT set_model FROM routes WHERE id = 3") == [{"set_model": "claude-opus-5-5"}]
 
 
 def test_names_that_cannot_be_are_wrong_usage(stage, gateway):

@@ -45,6 +45,18 @@ static bool is_blank(char c)
     return c == ' ' || c == '\t' || c == '\r' || c == '\n';
 }
 
+/* No blank in it, nor before the colon: some would read "Content-Length : 5" as a
+ * length and some would not. */
+static bool is_token(const char *name, size_t len)
+{
+    for (size_t i = 0; i < len; i++) {
+        unsigned char c = (unsigned char)name[i];
+        if (c <= ' ' || c >= 127 || strchr("\"(),/:;<=>?@[\\]{}", c))
+            return false;
+    }
+    return len > 0;
+}
+
 static void take_header_line(struct reply_head *h, const char *line, size_t len)
 {
     const char *colon = memchr(line, ':', len);
@@ -53,6 +65,10 @@ static void take_header_line(struct reply_head *h, const char *line, size_t len)
         return;
     }
     size_t name_len = (size_t)(colon - line);
+    if (!is_token(line, name_len)) {
+        h->is_bad = true;
+        return;
+    }
     const char *value = colon + 1;
     size_t value_len = len - name_len - 1;
     for (; value_len && is_blank(*value); value_len--)

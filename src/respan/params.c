@@ -316,10 +316,13 @@ char *params_with_thread(const char *json, const char *session_id, struct err *e
     struct span value;
     bool has_one = json_member(json, len, json_skip_space(json, len, 0), "thread_identifier", &value);
     bool is_auto = has_one && value.len == 6 && memcmp(json + value.off, "\"auto\"", 6) == 0;
+    /* The session comes from a client's header and may hold anything. */
+    char *name = xasprintf("claudecode_%s", session_id);
     buf_init(&member);
-    buf_puts(&member, "{\"thread_identifier\":\"claudecode_");
-    buf_puts(&member, session_id);
-    buf_puts(&member, "\"}");
+    buf_puts(&member, "{\"thread_identifier\":");
+    json_quote(&member, name, strlen(name));
+    buf_puts(&member, "}");
+    free(name);
     char *with = is_auto ? params_merge(json, member.data, e) : params_merge(has_one ? NULL : member.data, json, e);
     buf_done(&member);
     return with;

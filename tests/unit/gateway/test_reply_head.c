@@ -55,6 +55,8 @@ static void test_bad_heads(void **state)
         "HTTP/1.1 200 OK\r\nA: b\rc\r\n\r\n",           "HTTP/1.1 101 Switching\r\n\r\n",        "HTTP/1.1 099 X\r\n\r\n",
         "HTTP/1.1\r\n\r\n",                              "HTTP/1.1 2000 X\r\n\r\n",               "HTTP/1.1 abc X\r\n\r\n",
         "HTTP/1.1 200 OK\r\nContent-Length: 1\r\ncontent-length: 2\r\n\r\n",
+        "HTTP/1.1 200 OK\r\nContent-Length : 1\r\n\r\n",  "HTTP/1.1 200 OK\r\nX A: 1\r\n\r\n",
+        "HTTP/1.1 200 OK\r\nTransfer-Encoding\t: chunked\r\n\r\n", "HTTP/1.1 200 OK\r\nX\x1b: 1\r\n\r\n",
     };
     (void)state;
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {

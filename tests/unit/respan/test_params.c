@@ -155,6 +155,11 @@ static void test_thread_is_the_session_unless_one_is_named(void **state)
     assert_thread("{\"thread_identifier\":\"mine\"}", "{\"thread_identifier\":\"mine\"}");
     assert_thread("{\"thread_identifier\":\"auto\",\"a\":1}", "{\"a\":1,\"thread_identifier\":\"claudecode_s-1\"}");
     assert_null(params_with_thread("[]", "s", NULL));
+    /* A session's name cannot add members of its own. */
+    struct err e = {{0}};
+    char *with = params_with_thread("{}", "s\",\"model\":\"x\\", &e);
+    assert_string_equal(with, "{\"thread_identifier\":\"claudecode_s\\\",\\\"model\\\":\\\"x\\\\\"}");
+    free(with);
 }
 
 /* --- The header --- */

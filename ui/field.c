@@ -19,6 +19,7 @@ static size_t before(const struct field *f, size_t at)
 {
     if (at > 0)
         at--;
+    /* cppcheck-suppress arrayIndexOutOfBoundsCond ; at <= len < the text's size */
     while (at > 0 && ((unsigned char)f->text[at] & 0xc0) == 0x80)
         at--;
     return at;

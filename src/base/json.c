@@ -76,7 +76,7 @@ static size_t skip_container(const char *s, size_t len, size_t at)
                 return JSON_NONE;
             is_array[depth++] = c == '[';
         } else if (c == '}' || c == ']') {
-            if (is_array[--depth] != (c == ']'))
+            if (depth == 0 || is_array[--depth] != (c == ']'))
                 return JSON_NONE;
             if (depth == 0)
                 return at + 1;

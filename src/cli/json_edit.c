@@ -240,7 +240,7 @@ bool json_edit_list_is_empty(const struct buf *doc, const char *object, const ch
 int json_edit_list_add(struct buf *doc, const char *object, const char *key, const char *item, struct err *e)
 {
     struct buf text;
-    size_t at;
+    size_t at = 0;
     if (open_place(doc, NULL, object, "{}", &at, e) != 0 || open_place(doc, object, key, "[]", &at, e) != 0)
         return -1;
     if (find_item(doc, at, item) != JSON_NONE)

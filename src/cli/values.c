@@ -113,7 +113,7 @@ int value_address(const char *what, const char *text, struct err *e)
 
 int value_since(const char *text, int64_t now_ms, int64_t *since_ms, struct err *e)
 {
-    int64_t back_ms;
+    int64_t back_ms = 0;
     if (strcmp(text, "all") == 0) {
         *since_ms = 0;
         return 0;

@@ -47,7 +47,7 @@ bad:
 
 static int format_address(int fd, char address[64], struct err *e)
 {
-    struct sockaddr_storage at;
+    struct sockaddr_storage at = {0};
     socklen_t len = sizeof at;
     char host[INET6_ADDRSTRLEN];
     if (getsockname(fd, (struct sockaddr *)&at, &len) != 0)

@@ -173,7 +173,7 @@ static void hang_up_now(void *arg)
 
 static void note_local_address(struct connection *conn, int fd)
 {
-    struct sockaddr_storage at;
+    struct sockaddr_storage at = {0};
     socklen_t len = sizeof at;
     if (getsockname(fd, (struct sockaddr *)&at, &len) != 0)
         return;
@@ -186,7 +186,7 @@ static void note_local_address(struct connection *conn, int fd)
 /* Who connects from the very address that was reached is on this machine. */
 static bool is_same_machine(int fd)
 {
-    struct sockaddr_storage here, there;
+    struct sockaddr_storage here = {0}, there = {0};
     socklen_t here_len = sizeof here, there_len = sizeof there;
     if (getsockname(fd, (struct sockaddr *)&here, &here_len) != 0 ||
         getpeername(fd, (struct sockaddr *)&there, &there_len) != 0 || here.ss_family != there.ss_family)
@@ -483,7 +483,7 @@ int client_answer(struct client *c, int status, const struct headers *headers, i
     size_t block = length < 0 ? UNUSED_BLOCK_BYTES : BLOCK_BYTES;
     struct MHD_Response *r = MHD_create_response_from_callback(size, block, read_answer, c, answer_freed);
     if (!r) {
-        client_unref(c);
+        c->refs--; /* the request itself still holds it */
         goto broken;
     }
     put_headers(r, headers);

@@ -395,7 +395,7 @@ static size_t on_data(char *data, size_t size, size_t count, void *arg)
 
 static int local_port(curl_socket_t fd)
 {
-    struct sockaddr_storage a;
+    struct sockaddr_storage a = {0};
     socklen_t len = sizeof a;
     if (getsockname(fd, (struct sockaddr *)&a, &len) != 0)
         return -1;
@@ -671,7 +671,7 @@ void upstream_free(struct upstream *u)
     if (!u)
         return;
     while (u->running)
-        retire(u->running);
+        retire(u->running); /* NOLINT(clang-analyzer-unix.Malloc): it moves u->running on */
     while (u->spare) {
         struct transfer *t = u->spare;
         u->spare = t->next;

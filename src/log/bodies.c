@@ -110,7 +110,8 @@ static int store_element(struct bodies *b, struct record *r, size_t i, bool *is_
 static void take_over(struct record *r, size_t i, const struct record *old, size_t *at)
 {
     size_t same = r->cut.elements[i].same;
-    r->pieces[i] = old->pieces[same];
+    /* cppcheck-suppress ctunullpointer ; only a body cut against an old one has elements that are the same */
+    r->pieces[i] = old->pieces[same]; /* NOLINT(clang-analyzer-core.NullDereference): the same */
     while (*at < old->note_count && old->notes[*at].element < same)
         ++*at;
     for (; *at < old->note_count && old->notes[*at].element == same; ++*at) {

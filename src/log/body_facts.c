@@ -73,6 +73,8 @@ static void renew(struct record *r, const char *agent_id)
 {
     const struct cut_array *messages = messages_of(r);
     struct span last = {0, 0};
+    if (!messages) /* not so: facts_take_over() looked; told for analyzers */
+        return;
     for (size_t i = messages->count; i-- > 0 && last.len == 0;) {
         struct span message = message_at(r, messages->first + i);
         if (!request_is_system_message(r->body->data, message))

@@ -103,7 +103,7 @@ static void read_element(struct items *t, const struct image *im, const struct c
     struct item *i = add_item(t);
     i->part = part;
     i->at = (struct span){cut->elements[element].off, cut->elements[element].end - cut->elements[element].off};
-    for (uint32_t k = 0; k < el->count; k++) {
+    for (uint32_t k = 0; prints && k < el->count; k++) {
         i->hash = XXH3_64bits_withSeed(&prints[k].hash, sizeof prints[k].hash, i->hash + 1 + prints[k].role);
         i->has_mark |= prints[k].mark != IMAGE_NO_MARK;
     }
@@ -153,6 +153,8 @@ static bool read_items(struct bytes body, struct items *t)
 static void add(struct diff *d, enum diff_change change, const struct item *a, const struct item *b)
 {
     const struct item *named = b ? b : a;
+    if (!named)
+        return; /* never: one of the two is there */
     d->elements = xrealloc(d->elements, (d->count + 1) * sizeof *d->elements);
     struct diff_element *el = &d->elements[d->count++];
     *el = (struct diff_element){.change = change, .part = named->part};

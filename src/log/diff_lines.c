@@ -193,10 +193,10 @@ static void compare(struct diff_lines *l, const struct text_lines *a, const stru
         }
         add_equal(l, &cap, a, from, i, from == 0, i == a->count && j == b->count);
         for (; i < a->count && to_b[i] == DIFF_NONE; i++)
-            add_line(l, &cap, '-', a->v[i]);
+            add_line(l, &cap, '-', a->v[i]); /* NOLINT(clang-analyzer-core.NullDereference): i < a->count */
         size_t next = i < a->count ? to_b[i] : b->count;
         for (; j < next; j++)
-            add_line(l, &cap, '+', b->v[j]);
+            add_line(l, &cap, '+', b->v[j]); /* NOLINT(clang-analyzer-core.NullDereference): j < b->count */
     }
     free(to_b);
 }

@@ -46,7 +46,7 @@ static void put_message_text(struct buf *out, const cJSON *content)
 {
     const cJSON *block;
 
-    if (cJSON_IsString(content))
+    if (content && cJSON_IsString(content))
         put_without_reminders(out, content->valuestring);
     if (cJSON_IsArray(content))
         cJSON_ArrayForEach(block, content)

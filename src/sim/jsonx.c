@@ -35,13 +35,13 @@ const cJSON *jsonx_path(const cJSON *object, const char *path)
 const char *jsonx_string(const cJSON *object, const char *key, const char *fallback)
 {
     const cJSON *item = jsonx_get(object, key);
-    return cJSON_IsString(item) ? item->valuestring : fallback;
+    return item && cJSON_IsString(item) ? item->valuestring : fallback;
 }
 
 double jsonx_number(const cJSON *object, const char *key, double fallback)
 {
     const cJSON *item = jsonx_get(object, key);
-    return cJSON_IsNumber(item) && isfinite(item->valuedouble) ? item->valuedouble : fallback;
+    return item && cJSON_IsNumber(item) && isfinite(item->valuedouble) ? item->valuedouble : fallback;
 }
 
 int64_t jsonx_int(const cJSON *object, const char *key, int64_t fallback)

@@ -25,7 +25,7 @@ static inline uint64_t rng_next(struct rng *r)
 }
 
 /* 0 … n-1; n > 0. */
-static inline unsigned rng_below(struct rng *r, unsigned n) { return (unsigned)(rng_next(r) % n); }
+static inline unsigned rng_below(struct rng *r, unsigned n) { return (unsigned)(rng_next(r) % n); } /* NOLINT(clang-analyzer-core.DivideZero): n > 0 */
 
 /* Hash of bytes, chained by `seed`. */
 static inline uint64_t rng_hash(uint64_t seed, const void *data, size_t len)

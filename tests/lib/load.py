@@ -34,9 +34,10 @@ class Call:
 class Load:
     """count callers, one after the other call each, until stop()."""
 
-    def __init__(self, gateway, count, seed, words=(3, 40), prefix=""):
+    def __init__(self, gateway, count, seed, words=(3, 40), prefix="", pause_s=0):
         self._gateway = gateway
         self._words = words
+        self._pause_s = pause_s
         self._stop = threading.Event()
         self._calls = [[] for _ in range(count)]
         self._threads = [threading.Thread(target=self._run, args=(n, random.Random(f"{seed}/{n}"), f"{prefix}{seed}-{n}"), daemon=True)
@@ -79,6 +80,8 @@ class Load:
                 client = None
                 if self._stop.wait(0.01):
                     return
+            if self._pause_s and self._stop.wait(self._pause_s):
+                break
         if client:
             client.close()
 

@@ -45,6 +45,8 @@ FLAGS_release := -O2 -D_FORTIFY_SOURCE=2 -fstack-protector-strong
 FLAGS_asan    := -O1 -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=undefined
 FLAGS_tsan    := -O1 -fno-omit-frame-pointer -fsanitize=thread
 FLAGS_fuzz    := -O1 -fno-omit-frame-pointer -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=undefined
+# gcc 12 loses track of arrays written at a running index, such as json.c's levels.
+FLAGS_analyze := -O1 -fanalyzer -Wno-analyzer-use-of-uninitialized-value -Werror
 FLAGS_cov     := -O0 --coverage -fprofile-update=atomic
 
 # Asked once, and only when something is compiled: `make deps` must work on a
@@ -162,6 +164,37 @@ tsan-test:
 	@$(MAKE) --no-print-directory $(JOBS) FLAVOUR=tsan build-tests
 	@$(MAKE) --no-print-directory FLAVOUR=tsan sanitized
 
+# Memory under valgrind, over what a session does: calls, errors, a log read.
+.PHONY: valgrind
+valgrind: $(PROGRAM)
+	@sh tests/tools/deps build test valgrind
+	@SPANTOP_BUILD=$(BUILD)/valgrind SPANTOP_BIN=$(abspath tests/tools/under-valgrind) tests/tools/run-tests e2e=routing,security_redact
+
+# SOAK_SECONDS=120 make soak
+SOAK_SECONDS ?= 1800
+.PHONY: soak
+soak: $(PROGRAM)
+	@SOAK_SECONDS=$(SOAK_SECONDS) $(RUN_TESTS) soak
+
+# What continuous integration runs beside `make test`: the sanitizers over what has
+# threads, sockets and other people's bytes, side by side on two processors.
+ASAN_FILES := gateway,faults_client,faults_disk,security,routing,lookup,cli_read,cli_switch
+TSAN_FILES := gateway_log,gateway_ends,gateway_process,faults_process,routing,security_bounds,security_redact
+.PHONY: ci-checks ci-asan ci-tsan
+ci-checks:
+	@sh tests/tools/deps build test analyze fuzz
+	@$(MAKE) --no-print-directory $(JOBS) FLAVOUR=asan build-tests
+	@$(MAKE) --no-print-directory $(JOBS) FLAVOUR=tsan build-tests
+	@$(MAKE) --no-print-directory -k -j2 ci-asan ci-tsan; asan_tsan=$$?; \
+	    FUZZ_SECONDS=3 SOAK_SECONDS=$(CI_SOAK_SECONDS) $(RUN_TESTS) analyze fuzz soak && exit $$asan_tsan
+
+CI_SOAK_SECONDS ?= 30
+ci-asan:
+	@SPANTOP_BUILD=$(BUILD)/asan SPANTOP_BIN=$(abspath $(BUILD)/asan/spantop) tests/tools/run-tests unit e2e=$(ASAN_FILES)
+
+ci-tsan:
+	@SPANTOP_BUILD=$(BUILD)/tsan SPANTOP_BIN=$(abspath $(BUILD)/tsan/spantop) tests/tools/run-tests unit e2e=$(TSAN_FILES)
+
 .PHONY: sanitized
 sanitized:
 	@$(RUN_TESTS) unit e2e ui
@@ -179,6 +212,36 @@ coverage-run:
 	@find $(OUT) -name '*.gcda' -delete
 	-@$(RUN_TESTS) unit e2e ui
 	@tests/tools/coverage $(OUT)
+
+# ---- Analyzers: what is silenced, and why, stands in place -----------------------
+# gcc -fanalyzer, cppcheck and clang-tidy (.clang-tidy).  The simulator and the
+# dashboard are looked at like the rest.
+.PHONY: analyze analyze-run analyze-gcc analyze-cppcheck analyze-tidy
+analyze:
+	@sh tests/tools/deps build analyze
+	@$(MAKE) --no-print-directory $(JOBS) FLAVOUR=analyze analyze-run
+
+analyze-run: analyze-gcc analyze-cppcheck analyze-tidy
+
+ANALYZED := $(foreach layer,$(LAYERS),$(SOURCES_$(layer))) src/cli/main.c
+
+analyze-gcc: $(ANALYZED:%.c=$(OUT)/%.o)
+	@echo "analyze gcc: nothing found in $(words $(ANALYZED)) files"
+
+# One stamp a file, so that clang-tidy looks again only at what has changed.
+analyze-tidy: $(ANALYZED:%.c=$(OUT)/%.tidy)
+	@echo "analyze clang-tidy: nothing found in $(words $(ANALYZED)) files"
+
+$(OUT)/%.tidy: %.c .clang-tidy | $(BUILD)/gen/data/embedded.h
+	@mkdir -p $(@D)
+	@clang-tidy --quiet --warnings-as-errors='*' $< -- -std=c11 $(CPPFLAGS_ALL) 2>/dev/null
+	@touch $@
+
+analyze-cppcheck: | $(BUILD)/gen/data/embedded.h
+	@cppcheck --quiet --std=c11 --enable=warning,performance,portability --inline-suppr --error-exitcode=1 \
+	    --suppress=missingIncludeSystem --include=tests/tools/cppcheck.h \
+	    -D_GNU_SOURCE '-DSPANTOP_VERSION=""' -D__linux__ -Isrc -I. -I$(BUILD)/gen src ui
+	@echo "analyze cppcheck: nothing found"
 
 # ---- Fuzzers: tests/fuzz/LAYER/fuzz_X.c, clang's libFuzzer ----------------------
 # make fuzz              each one for FUZZ_SECONDS; what they find new stays in build/
@@ -273,6 +336,9 @@ help:
 	@echo "make ui-test      tests of the screens make client-test  tests with the real Claude Code"
 	@echo "make asan-test    unit, e2e and ui tests under AddressSanitizer and UBSan"
 	@echo "make tsan-test    the same under ThreadSanitizer"
+	@echo "make analyze      gcc -fanalyzer, cppcheck, clang-tidy"
+	@echo "make valgrind     a session under valgrind"
+	@echo "make soak         mixed load and faults for SOAK_SECONDS=$(SOAK_SECONDS)"
 	@echo "make fuzz         the fuzzers, FUZZ_SECONDS=$(FUZZ_SECONDS) each (clang)"
 	@echo "make bench        beside nginx and haproxy in one run (BENCH=--quick for a look)"
 	@echo "make bench-routing  what choosing a route and switching a body cost (part of make bench)"

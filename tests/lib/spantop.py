@@ -297,6 +297,7 @@ class Stage:
     def stop(self):
         """Ends everything; the list of complaints."""
         complaints = [actor.stop() for actor in reversed(self._actors)]
-        complaints += [f"{p.name}:\n{p.read_text(errors='replace')}" for p in self.folder.glob("sanitizer.*")]
+        reports = [*self.folder.glob("sanitizer.*"), *self.folder.glob("valgrind.*")]
+        complaints += [f"{p.name}:\n{p.read_text(errors='replace')}" for p in reports if p.stat().st_size]
         shutil.rmtree(self.home, ignore_errors=True)
         return [c for c in complaints if c]

@@ -17,6 +17,7 @@ void usage_init(struct usage *u)
     u->cache_write_1h = USAGE_UNKNOWN;
     u->out = USAGE_UNKNOWN;
     u->web_searches = USAGE_UNKNOWN;
+    u->extras = 0;
 }
 
 /* Only a count replaces: null, a text or a negative number says nothing. */
@@ -85,6 +86,27 @@ static void read_web_searches(struct usage *u, const char *s, struct span v)
         read_count(s, count, &u->web_searches);
 }
 
+static void set_extra(struct usage *u, unsigned extra, bool is_so)
+{
+    u->extras = is_so ? u->extras | extra : u->extras & ~extra;
+}
+
+/* Words alone count: null is a provider that does not say. */
+static void read_extra(struct usage *u, const char *s, struct span key, struct span v)
+{
+    if (!json_is_string(s, v))
+        return;
+    if (field_key_is(s, key, "speed")) {
+        set_extra(u, USAGE_FAST, field_value_is(s, v, "fast"));
+    } else if (field_key_is(s, key, "inference_geo")) {
+        set_extra(u, USAGE_US_ONLY, field_value_is(s, v, "us"));
+    } else if (field_key_is(s, key, "service_tier")) {
+        bool is_batch = field_value_is(s, v, "batch");
+        set_extra(u, USAGE_BATCH, is_batch);
+        set_extra(u, USAGE_OTHER_TIER, !is_batch && !field_value_is(s, v, "standard"));
+    }
+}
+
 void usage_merge(struct usage *u, const char *s, struct span v)
 {
     struct writes w = {USAGE_UNKNOWN, USAGE_UNKNOWN, USAGE_UNKNOWN};
@@ -103,6 +125,8 @@ void usage_merge(struct usage *u, const char *s, struct span v)
             read_split(s, it.value, &w);
         else if (field_key_is(s, it.key, "server_tool_use"))
             read_web_searches(u, s, it.value);
+        else
+            read_extra(u, s, it.key, it.value);
     }
     merge_writes(u, &w);
 }

@@ -10,6 +10,14 @@
 
 #define USAGE_UNKNOWN ((int64_t)-1)
 
+/* What the answer says of its own price, beyond the counts. */
+enum usage_extra {
+    USAGE_FAST = 1,       /* speed "fast" */
+    USAGE_US_ONLY = 2,    /* inference_geo "us" */
+    USAGE_BATCH = 4,      /* service_tier "batch" */
+    USAGE_OTHER_TIER = 8, /* any tier but standard and batch: nobody knows its price here */
+};
+
 struct usage {
     int64_t in;             /* usage.input_tokens alone */
     int64_t cache_read;     /* cache_read_input_tokens */
@@ -17,6 +25,7 @@ struct usage {
     int64_t cache_write_1h; /* cache_creation.ephemeral_1h_input_tokens */
     int64_t out;            /* output_tokens, cumulative */
     int64_t web_searches;   /* server_tool_use.web_search_requests */
+    unsigned extras;        /* enum usage_extra; 0: as usual */
 };
 
 void usage_init(struct usage *u);

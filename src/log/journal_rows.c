@@ -209,6 +209,7 @@ static void merge_usage(struct usage *to, const struct usage *from)
     take_number(&to->cache_write_1h, from->cache_write_1h);
     take_number(&to->out, from->out);
     take_number(&to->web_searches, from->web_searches);
+    to->extras |= from->extras;
 }
 
 /* A later try tells what it sent itself, not what the one before it did. */

@@ -219,20 +219,57 @@ static int add_cost(int64_t *sum, int64_t count, int64_t price)
     return 0;
 }
 
+static int64_t scaled(int64_t price, int64_t thousandths)
+{
+    int64_t product;
+    if (price < 0 || __builtin_mul_overflow(price, thousandths, &product))
+        return -1;
+    return product / 1000;
+}
+
+static void scale(struct price *p, int64_t in, int64_t out)
+{
+    p->in = scaled(p->in, in);
+    p->cache_read = scaled(p->cache_read, in);
+    p->cache_write_5m = scaled(p->cache_write_5m, in);
+    p->cache_write_1h = scaled(p->cache_write_1h, in);
+    p->out = scaled(p->out, out);
+}
+
+/* The price of this answer's tokens; -1 when a surcharge is not known. */
+static int add_surcharges(struct price *p, const struct usage *u)
+{
+    const struct {
+        unsigned extra;
+        int64_t factor;
+    } extras[] = {{USAGE_FAST, p->fast}, {USAGE_US_ONLY, p->us_only}, {USAGE_BATCH, p->batch}, {USAGE_OTHER_TIER, -1}};
+    if (p->long_above >= 0 && usage_context(u) > p->long_above)
+        scale(p, p->long_in, p->long_out);
+    for (size_t i = 0; i < sizeof extras / sizeof *extras; i++) {
+        if (!(u->extras & extras[i].extra))
+            continue;
+        if (extras[i].factor < 0)
+            return -1;
+        scale(p, extras[i].factor, extras[i].factor);
+    }
+    return 0;
+}
+
 int64_t catalog_cost_microusd(const struct catalog *c, const char *model, int day, const struct usage *u)
 {
     const struct model *m = catalog_find(c, model);
-    const struct price *p = m ? model_price_on(m, day) : NULL;
+    const struct price *listed = m ? model_price_on(m, day) : NULL;
     int64_t sum = 0;
     int64_t searches = 0;
 
-    if (!p || u->in < 0 || u->out < 0)
+    if (!listed || u->in < 0 || u->out < 0)
         return -1;
-    if (add_cost(&sum, u->in, p->in) != 0 || add_cost(&sum, u->out, p->out) != 0 ||
-        add_cost(&sum, u->cache_read, p->cache_read) != 0 ||
-        add_cost(&sum, u->cache_write_5m, p->cache_write_5m) != 0 ||
-        add_cost(&sum, u->cache_write_1h, p->cache_write_1h) != 0 ||
-        add_cost(&searches, u->web_searches, p->web_search) != 0 || sum > INT64_MAX - TOKENS_PER_PRICE)
+    struct price p = *listed;
+    if (add_surcharges(&p, u) != 0 || add_cost(&sum, u->in, p.in) != 0 || add_cost(&sum, u->out, p.out) != 0 ||
+        add_cost(&sum, u->cache_read, p.cache_read) != 0 ||
+        add_cost(&sum, u->cache_write_5m, p.cache_write_5m) != 0 ||
+        add_cost(&sum, u->cache_write_1h, p.cache_write_1h) != 0 ||
+        add_cost(&searches, u->web_searches, p.web_search) != 0 || sum > INT64_MAX - TOKENS_PER_PRICE)
         return -1;
     return (sum + TOKENS_PER_PRICE / 2) / TOKENS_PER_PRICE + searches;
 }

@@ -34,6 +34,13 @@ struct price {
     int64_t cache_write_5m;
     int64_t cache_write_1h;
     int64_t web_search;      /* micro-dollars a search */
+    /* Surcharges as factors in thousandths; -1 unknown.  They multiply. */
+    int64_t long_above;      /* tokens of context above which the next two hold; -1: at no length */
+    int64_t long_in;         /* all four classes of input */
+    int64_t long_out;
+    int64_t fast;            /* fast mode */
+    int64_t us_only;         /* inference kept in the US */
+    int64_t batch;
 };
 
 struct model {
@@ -77,7 +84,7 @@ const struct price *model_price_on(const struct model *m, int day);
 const char *const *catalog_providers(const struct catalog *c);
 
 /* Cost of one answer in micro-dollars, rounded half up once; -1 when the model,
- * the price of a class that was used, or the tokens in or out are unknown.  Cache
+ * the price of a class or surcharge that was used, or the tokens in or out are unknown.  Cache
  * and search counts that no answer named cost nothing. */
 int64_t catalog_cost_microusd(const struct catalog *c, const char *model, int day, const struct usage *u);
 

@@ -203,7 +203,37 @@ static int read_day(const char *s)
 
 static struct price unknown_price(void)
 {
-    return (struct price){0, -1, -1, -1, -1, -1, -1};
+    return (struct price){.in = -1, .out = -1, .cache_read = -1, .cache_write_5m = -1, .cache_write_1h = -1, .web_search = -1,
+                          .long_above = -1, .long_in = -1, .long_out = -1, .fast = -1, .us_only = -1, .batch = -1};
+}
+
+#define FACTOR_MAX 1000 /* above any surcharge; a bigger number is a slip */
+
+/* A factor like 1.1 as thousandths; one that is absent leaves *thousandths. */
+static bool read_factor(const cJSON *o, const char *key, int64_t *thousandths)
+{
+    const cJSON *v = tree_member(o, key);
+    if (!v)
+        return true;
+    if (!cJSON_IsNumber(v) || !(v->valuedouble >= 0 && v->valuedouble <= FACTOR_MAX))
+        return false;
+    *thousandths = llround(v->valuedouble * 1000);
+    return true;
+}
+
+static int read_surcharges(const cJSON *o, struct price *p, const char *model, struct err *e)
+{
+    const cJSON *lengthy = tree_member(o, "long");
+    const cJSON *above = lengthy ? tree_member(lengthy, "above") : NULL;
+    if (!read_factor(o, "fast", &p->fast) || !read_factor(o, "us_only", &p->us_only) || !read_factor(o, "batch", &p->batch))
+        return err_set(e, "\"fast\", \"us_only\" and \"batch\" of model %s must be factors like 1.1", model);
+    if (!lengthy)
+        return 0;
+    if (!cJSON_IsNumber(above) || !(above->valuedouble >= 0 && above->valuedouble <= 1e9) ||
+        !read_factor(lengthy, "in", &p->long_in) || !read_factor(lengthy, "out", &p->long_out) || p->long_in < 0 || p->long_out < 0)
+        return err_set(e, "\"long\" of model %s must have \"above\" (tokens), \"in\" and \"out\" (factors)", model);
+    p->long_above = (int64_t)above->valuedouble;
+    return 0;
 }
 
 static int read_price(const cJSON *o, struct price *p, const char *model, struct err *e)
@@ -234,7 +264,7 @@ static int read_price(const cJSON *o, struct price *p, const char *model, struct
             return err_set(e, "a price of model %s has a \"from\" that is no date like 2026-11-01", model);
     }
     fill_cache_prices(model, p);
-    return 0;
+    return read_surcharges(o, p, model, e);
 }
 
 static int read_prices(const cJSON *o, struct model *m, struct err *e)

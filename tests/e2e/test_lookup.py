@@ -427,3 +427,15 @@ def test_a_day_of_calls_costs_what_respan_counted(stage, sim):
     assert found["here"]["cost_microusd"] == found["respan"]["cost_microusd"] == spent
     # Tokens differ only where the answer broke off before its last figures came.
     assert all(c["state"] in ("error", "aborted") for c in found["differing"])
+
+
+def test_surcharge_told_by_the_answer_is_priced_or_leaves_no_price(stage, recorder):
+    """Fast mode costs Opus 4.6 six times as much; what it costs another model nobody knows here."""
+    gateway = stage.gateway(recorder)
+    for model in ("claude-opus-4-6", "claude-opus-5"):
+        answer = json.dumps({"type": "message", "id": "m1", "model": model, "content": [], "stop_reason": "end_turn",
+                             "usage": {"input_tokens": 1000, "output_tokens": 1000, "speed": "fast"}}).encode()
+        recorder.answer(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n" % len(answer) + answer)
+        assert gateway.messages({**BODY, "model": model, "stream": False}).status == 200
+    rows = gateway.log.wait_calls(2)
+    assert [row["cost_microusd"] for row in rows] == [6 * (5000 + 25000), None]

@@ -123,9 +123,33 @@ static void test_bigger_than_32_bits(void **state)
     assert_true(u.in == INT64_C(5000000000));
 }
 
+static void test_what_the_answer_says_of_its_price(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *json;
+        unsigned extras;
+    } cases[] = {
+        {"{\"service_tier\":\"standard\",\"speed\":\"standard\",\"inference_geo\":\"global\"}", 0},
+        {"{\"service_tier\":null,\"speed\":null,\"inference_geo\":\"not_available\"}", 0},
+        {"{\"speed\":\"fast\"}", USAGE_FAST},
+        {"{\"inference_geo\":\"us\",\"service_tier\":\"batch\"}", USAGE_US_ONLY | USAGE_BATCH},
+        {"{\"service_tier\":\"priority\"}", USAGE_OTHER_TIER},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct usage u;
+        usage_init(&u);
+        usage_merge(&u, cases[i].json, (struct span){0, strlen(cases[i].json)});
+        assert_int_equal(u.extras, cases[i].extras);
+        usage_merge(&u, "{\"output_tokens\":3}", (struct span){0, 19}); /* what is not said stays */
+        assert_int_equal(u.extras, cases[i].extras);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_what_the_answer_says_of_its_price),
         cmocka_unit_test(test_never_seen_is_unknown_not_zero),
         cmocka_unit_test(test_all_four_classes_with_split),
         cmocka_unit_test(test_split_counts_in_any_order),

@@ -90,7 +90,7 @@ static void end(int64_t id, const struct plan *p)
     c.model_served = xstrdup(p->model);
     c.provider_served = xstrdup(p->provider);
     if (p->has_usage)
-        c.usage = (struct usage){1000, 20000, 300, 40, 500, -1};
+        c.usage = (struct usage){1000, 20000, 300, 40, 500, -1, 0};
     c.ttft_ms = 70;
     journal_end(journal, &c, NULL, NULL);
 }

@@ -203,6 +203,30 @@ static void test_half_a_micro_dollar_rounds_up_once(void **state)
     catalog_free(c);
 }
 
+static void test_surcharges_multiply_and_unknown_ones_leave_no_price(void **state)
+{
+    (void)state;
+    struct catalog *c = load(NULL, NULL);
+    struct usage u = counts(1000, 199000, 0, 0, 1000);
+    /* sonnet-4-5: 3 and 15 a million, twice and one and a half times that above 200,000 tokens */
+    assert_int_equal(catalog_cost_microusd(c, "claude-sonnet-4-5", TODAY, &u), 3000 + 59700 + 15000);
+    u.in = 1001;
+    assert_int_equal(catalog_cost_microusd(c, "claude-sonnet-4-5", TODAY, &u), 6006 + 119400 + 22500);
+    /* opus-5 costs the same at any length */
+    assert_int_equal(catalog_cost_microusd(c, "claude-opus-5", TODAY, &u), 5005 + 99500 + 25000);
+    u = counts(1000, 0, 0, 0, 1000);
+    u.extras = USAGE_FAST;
+    assert_int_equal(catalog_cost_microusd(c, "claude-opus-4-6", TODAY, &u), 30000 + 150000);
+    assert_int_equal(catalog_cost_microusd(c, "claude-sonnet-4-6", TODAY, &u), -1);
+    u.extras = USAGE_US_ONLY;
+    assert_int_equal(catalog_cost_microusd(c, "claude-opus-4-6", TODAY, &u), 5500 + 27500);
+    u.extras = USAGE_US_ONLY | USAGE_BATCH;
+    assert_int_equal(catalog_cost_microusd(c, "claude-opus-4-6", TODAY, &u), 2750 + 13750);
+    u.extras = USAGE_OTHER_TIER;
+    assert_int_equal(catalog_cost_microusd(c, "claude-opus-4-6", TODAY, &u), -1);
+    catalog_free(c);
+}
+
 static void test_unknown_costs_are_unknown(void **state)
 {
     (void)state;
@@ -398,6 +422,7 @@ int main(void)
         cmocka_unit_test(test_nothing_is_found_by_likeness),
         cmocka_unit_test(test_every_class_has_its_price),
         cmocka_unit_test(test_half_a_micro_dollar_rounds_up_once),
+        cmocka_unit_test(test_surcharges_multiply_and_unknown_ones_leave_no_price),
         cmocka_unit_test(test_unknown_costs_are_unknown),
         cmocka_unit_test(test_price_of_the_day),
         cmocka_unit_test(test_user_file_wins_field_by_field),

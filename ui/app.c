@@ -43,6 +43,7 @@ void app_done(struct app *a)
     group_page_done(&a->groups);
     call_page_done(&a->breaks);
     break_sums_done(&a->reasons);
+    spend_chart_done(&a->chart);
     free(a->copy_text);
     routes_done(a);
 }

@@ -64,10 +64,11 @@ struct app {
     struct group_page groups; /* Spend and Cache views */
     struct call_page breaks;  /* Cache view */
     struct break_sums reasons;
+    struct spend_chart chart; /* Spend view */
     struct totals period_totals;
     struct list_state group_list;
     enum group_by group_by;
-    int period; /* index: today, 7 days, 30 days */
+    int period; /* index: today, 7 days, 30 days, 12 weeks */
     int64_t view_due_us;
     bool is_view_stale;
     int64_t feed_due_us; /* not before: a filter over a large log takes its time */
@@ -149,6 +150,8 @@ bool lists_act(struct app *a, enum action action);
 void list_move(struct list_state *l, size_t count, enum action action);
 int64_t lists_period_start(const struct app *a);
 const char *lists_period_name(const struct app *a);
+/* What a bar of the period's chart is, and the first one shown. */
+enum spend_unit lists_period_unit(const struct app *a, size_t *first);
 void list_settle(struct list_state *l, size_t count, size_t rows);
 /* app_sessions.c */
 const struct session *lists_selected_session(const struct app *a);

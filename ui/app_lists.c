@@ -11,12 +11,23 @@
 static const struct {
     const char *name;
     int days;
-} periods[] = {{"today", 1}, {"7 days", 7}, {"30 days", 30}};
+    enum spend_unit unit;
+    size_t first; /* of its chart's bars */
+} periods[] = {{"today", 1, SPEND_HOURS, 0},
+               {"7 days", 7, SPEND_DAYS, 23},
+               {"30 days", 30, SPEND_DAYS, 0},
+               {"12 weeks", 84, SPEND_WEEKS, 0}};
 #define PERIOD_COUNT ((int)(sizeof(periods) / sizeof(periods[0])))
 
 const char *lists_period_name(const struct app *a)
 {
     return periods[a->period].name;
+}
+
+enum spend_unit lists_period_unit(const struct app *a, size_t *first)
+{
+    *first = periods[a->period].first;
+    return periods[a->period].unit;
 }
 
 int64_t lists_period_start(const struct app *a)
@@ -36,6 +47,18 @@ static int load_groups(struct app *a, enum group_by by, struct err *e)
         return -1;
     group_page_done(&a->groups);
     a->groups = page;
+    return 0;
+}
+
+static int load_spend(struct app *a, struct err *e)
+{
+    struct spend_chart fresh;
+    size_t first;
+    if (load_groups(a, a->group_by, e) < 0 ||
+        reader_spend(a->db, lists_period_unit(a, &first), a->data.now_ms, &fresh, e) < 0)
+        return -1;
+    spend_chart_done(&a->chart);
+    a->chart = fresh;
     return 0;
 }
 
@@ -69,7 +92,7 @@ void lists_load(struct app *a)
     if (a->view == VIEW_SESSIONS)
         rc = sessions_load(a, &e);
     else if (a->view == VIEW_SPEND)
-        rc = load_groups(a, a->group_by, &e);
+        rc = load_spend(a, &e);
     else if (a->view == VIEW_CACHE)
         rc = load_groups(a, GROUP_SESSION, &e) < 0 ? -1 : load_breaks(a, &e);
     if (rc < 0)
@@ -148,7 +171,7 @@ bool lists_act(struct app *a, enum action action)
         a->period = (a->period + 1) % PERIOD_COUNT;
         break;
     case ACTION_GROUP:
-        a->group_by = (enum group_by)((a->group_by + 1) % (GROUP_PURPOSE + 1));
+        a->group_by = (enum group_by)((a->group_by + 1) % (GROUP_FOLDER + 1));
         break;
     default:
         return false;

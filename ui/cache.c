@@ -126,7 +126,7 @@ void cache_draw(struct canvas *c, struct app *a, int top, int bottom)
     canvas_heading(c, top++, 1, c->cols - 2, "Breaks, newest first");
     list_settle(&a->group_list, a->breaks.count, bottom > top ? (size_t)(bottom - top) : 1);
     if (a->breaks.count == 0)
-        canvas_put(c, top, 2, c->cols - 3, INK_DIM, "None was proven in this log.");
+        canvas_put(c, top, 2, c->cols - 3, INK_DIM, "No break is proven so far: whatever could be read was read.");
     for (size_t i = 0; i < a->group_list.rows && a->group_list.top + i < a->breaks.count; i++) {
         size_t at = a->group_list.top + i;
         draw_break(c, top + (int)i, a, &a->breaks.calls[at], at == a->group_list.selected);

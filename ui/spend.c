@@ -5,10 +5,11 @@
 #include "base/text.h"
 #include "ui/app.h"
 #include "ui/bars.h"
+#include "ui/chart.h"
 #include "ui/columns.h"
 #include "ui/glyph.h"
 
-static const char *const group_names[] = {"model", "provider", "session", "day", "purpose"};
+static const char *const group_names[] = {"model", "provider", "session", "day", "who", "folder"};
 
 static int64_t all_in(const struct totals *t)
 {
@@ -101,6 +102,22 @@ static void draw_head(struct canvas *c, int row, const struct app *a)
     canvas_put_right(c, row, at + 29, 8, INK_DIM, "COST");
 }
 
+#define CHART_ROWS 12
+#define TABLE_ROWS 7 /* left for the table, at least */
+
+/* The first row behind it. */
+static int draw_chart(struct canvas *c, const struct app *a, int top, int bottom)
+{
+    struct chart chart = {.spend = &a->chart, .catalog = a->o->catalog};
+    int rows = bottom - top - TABLE_ROWS - 1;
+    chart.unit = lists_period_unit(a, &chart.first);
+    if (rows < CHART_MIN_ROWS || a->chart.series_count == 0)
+        return top;
+    rows = rows > CHART_ROWS ? CHART_ROWS : rows;
+    chart_draw(c, &chart, top, 2, rows, c->cols - 4);
+    return top + rows + 1;
+}
+
 void spend_draw(struct canvas *c, struct app *a, int top, int bottom)
 {
     int64_t most = 0;
@@ -108,6 +125,7 @@ void spend_draw(struct canvas *c, struct app *a, int top, int bottom)
         most = a->groups.rows[i].totals.cost_microusd > most ? a->groups.rows[i].totals.cost_microusd : most;
     draw_sum(c, top, a);
     top += 2;
+    top = draw_chart(c, a, top, bottom);
     draw_head(c, top++, a);
     list_settle(&a->group_list, a->groups.count, bottom > top ? (size_t)(bottom - top) : 1);
     if (a->groups.count == 0)

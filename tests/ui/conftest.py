@@ -73,6 +73,10 @@ def fill(log):
     insert(log, "day_sum", day=20261122, session_id="s2", model="claude-sonnet-5", provider="vertex_ai", purpose="main", calls=178, errors=1,
            tokens_in=11000, tokens_cache_read=2000000, tokens_cache_write_5m=300000, tokens_out=48000, cost_microusd=1110000,
            ttft_count=178, ttft_sum_ms=178 * 1400)
+    for hour, opus, sonnet in ((8, 300000, 0), (9, 900000, 400000), (10, 1200000, 310000), (11, 200000, 100000), (12, 500000, 300000)):
+        minute = CLOCK_MS // 86400000 * 1440 + hour * 60 + 30
+        insert(log, "minute_sum", minute=minute, model="claude-opus-5-5", provider="anthropic", calls=90, cost_microusd=opus)
+        insert(log, "minute_sum", minute=minute, model="claude-sonnet-5", provider="vertex_ai", calls=40, cost_microusd=sonnet)
 
 
 class Dashboard:

@@ -7,6 +7,7 @@
 #include "log/peer.h"
 #include "log/routes.h"
 #include "ui/app.h"
+#include "ui/chart.h"
 #include "ui/glyph.h"
 
 #define CLOCK_MS ((int64_t)1795351351000) /* 2026-11-22 12:42:31 UTC */
@@ -507,6 +508,27 @@ static void test_time_goes_to_tools_idling_waiting_and_streaming(void **state)
     assert_int_equal(p.streaming_ms, 0);
 }
 
+static void test_spend_is_drawn_as_stacked_bars(void **state)
+{
+    (void)state;
+    start(3);
+    tmplog_run("INSERT INTO day_sum(day,session_id,model,provider,purpose,calls,cost_microusd) VALUES"
+               "(20261122,'s0','claude-opus-5-5','p','main',1,3000000),(20261122,'s1','claude-sonnet-5','p','main',1,1000000),"
+               "(20261120,'s0','claude-opus-5-5','p','main',1,2000000)");
+    press("5tt");
+    see("$6.00 30 days");
+    see("▓▓");
+    see("██ opus-5-5 $5.00   ▓▓ sonnet-5 $1.00");
+    see("20 Nov");
+    assert_int_equal(chart_series_at(&app.chart, 29, 2999999), 0);
+    assert_int_equal(chart_series_at(&app.chart, 29, 3000000), 1);
+    assert_int_equal(chart_series_at(&app.chart, 29, 4000000), 2);
+    press("sssss");
+    see("FOLDER");
+    press("s");
+    see("MODEL");
+}
+
 static void test_a_switch_for_every_session_is_written_before_the_picker_closes(void **state)
 {
     (void)state;
@@ -791,6 +813,7 @@ int main(void)
         WITH_LOG(test_calls_and_sessions_are_shown),
         WITH_LOG(test_agents_unfold_below_their_session),
         WITH_LOG(test_sessions_go_on_beyond_a_page),
+        WITH_LOG(test_spend_is_drawn_as_stacked_bars),
         WITH_LOG(test_time_goes_to_tools_idling_waiting_and_streaming),
         WITH_LOG(test_demo_is_always_visible),
         WITH_LOG(test_every_size_can_be_drawn_in_every_state),

@@ -104,8 +104,7 @@ static void edit(struct app *a, const struct route *r)
     a->overlay = PLACE_ROUTE_FORM;
 }
 
-/* Of equal scopes the highest id wins: so it gets a new one.  Added before the old
- * one goes, so that it holds all the time. */
+/* Of equal scopes the highest id wins: so it gets a new one. */
 static void raise_it(struct app *a)
 {
     struct err e = {""};
@@ -113,13 +112,12 @@ static void raise_it(struct app *a)
     int64_t id;
     if (!r || a->route_list.selected == 0)
         return;
-    struct route copy = *r;
-    copy.id = 0;
-    if (routes_add(a->db, &copy, &id, &e) < 0 || routes_delete(a->db, r->id, &e) < 0) {
+    int64_t old_id = r->id;
+    if (routes_raise(a->db, old_id, &id, &e) < 0) {
         app_notice(a, INK_BAD, "%s", e.text);
         return;
     }
-    app_notice(a, INK_GOOD, "Route %lld is now the newest, %lld: of equal scopes it wins.", (long long)r->id, (long long)id);
+    app_notice(a, INK_GOOD, "Route %lld is now the newest, %lld: of equal scopes it wins.", (long long)old_id, (long long)id);
     a->route_list.selected = 0;
     switch_watch(a);
     load_titles(a);

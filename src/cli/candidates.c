@@ -223,7 +223,7 @@ static void offer_commands(const struct line *l)
 
 static void offer_words(const struct line *l)
 {
-    static const char *const verbs[] = {"add", "edit", "enable", "disable", "rm", NULL};
+    static const char *const verbs[] = {"add", "edit", "enable", "disable", "raise", "rm", NULL};
     static const char *const shells[] = {"bash", "zsh", "fish", NULL};
     static const char *const preset_verbs[] = {"save", "use", "off", "list", "rm", NULL};
     const char *name = l->command->name;

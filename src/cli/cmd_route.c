@@ -235,13 +235,19 @@ static int act_on(struct cli *c, struct db *db, const char *verb, int64_t id, st
         return edit(c, db, id, e);
     if (strcmp(verb, "rm") == 0)
         return routes_delete(db, id, e) == 0 ? confirm(c, db, "removed", id, e) : CLI_FAILED;
+    if (strcmp(verb, "raise") == 0) {
+        int64_t new_id;
+        if (routes_raise(db, id, &new_id, e) != 0)
+            return CLI_FAILED;
+        return confirm(c, db, "is now the newest", new_id, e);
+    }
     bool on = strcmp(verb, "enable") == 0;
     return routes_enable(db, id, on, e) == 0 ? confirm(c, db, on ? "enabled" : "disabled", id, e) : CLI_FAILED;
 }
 
 static int check_verb(const struct args *a, struct err *e)
 {
-    static const char *const verbs[] = {"add", "edit", "enable", "disable", "rm"};
+    static const char *const verbs[] = {"add", "edit", "enable", "disable", "raise", "rm"};
     const char *verb = a->words[0];
     for (size_t i = 0; i < sizeof verbs / sizeof *verbs; i++) {
         if (strcmp(verb, verbs[i]) != 0)
@@ -255,7 +261,7 @@ static int check_verb(const struct args *a, struct err *e)
             return cli_usage(e, "spantop route %s changes no settings; spantop route edit does", verb);
         return CLI_DONE;
     }
-    return cli_usage(e, "spantop route knows add, edit, enable, disable and rm, not \"%s\"", verb);
+    return cli_usage(e, "spantop route knows add, edit, enable, disable, raise and rm, not \"%s\"", verb);
 }
 
 static int route(struct cli *c, struct err *e)
@@ -297,7 +303,7 @@ const struct command command_route = {
     .name = "route",
     .summary = "add, edit, enable, disable or remove routes",
     .synopsis = "add [--session ID] [--agent WHO] [--for GLOB] SETTINGS\n"
-                "edit ID SETTINGS | enable ID… | disable ID… | rm ID…",
+                "edit ID SETTINGS | enable ID… | disable ID… | raise ID… | rm ID…",
     .text = PARAM_OPTIONS_TEXT,
     .example = "spantop route add --agent subagent --model claude-haiku-5-5 --for-next 10",
     .options = route_options,

@@ -171,6 +171,27 @@ int routes_enable(struct db *db, int64_t id, bool enabled, struct err *e)
     return change(sq, st, enabled ? "enable the route" : "disable the route", id, e);
 }
 
+/* Its id is its place, so it moves to a new one. */
+int routes_raise(struct db *db, int64_t id, int64_t *new_id, struct err *e)
+{
+    static const char what[] = "raise the route";
+    sqlite3 *sq = db_sqlite(db);
+    if (routes_begin(sq, what, e) != 0)
+        return -1;
+    sqlite3_stmt *st = sql_prepare(sq,
+        "INSERT INTO routes(enabled, session_id, model_glob, purpose, set_model, set_provider, params_json, created_at,"
+        " note, max_calls, calls_taken, until_at, preset)"
+        " SELECT enabled, session_id, model_glob, purpose, set_model, set_provider, params_json, created_at,"
+        " note, max_calls, calls_taken, until_at, preset FROM routes WHERE id = ?1", e);
+    if (st)
+        sqlite3_bind_int64(st, 1, id);
+    int rc = st ? change(sq, st, what, id, e) : -1;
+    *new_id = sqlite3_last_insert_rowid(sq);
+    if (rc == 0)
+        rc = routes_delete(db, id, e);
+    return routes_commit(sq, rc, what, e);
+}
+
 int routes_delete(struct db *db, int64_t id, struct err *e)
 {
     sqlite3 *sq = db_sqlite(db);

@@ -115,6 +115,8 @@ NODISCARD int routes_add(struct db *db, const struct route *r, int64_t *id, stru
 NODISCARD int routes_update(struct db *db, const struct route *r, struct err *e);
 /* Enabling one whose calls are used up counts them anew; one whose time is over is refused. */
 NODISCARD int routes_enable(struct db *db, int64_t id, bool enabled, struct err *e);
+/* Make it the newest, so that it wins among equals; *new_id is its number from then on. */
+NODISCARD int routes_raise(struct db *db, int64_t id, int64_t *new_id, struct err *e);
 NODISCARD int routes_delete(struct db *db, int64_t id, struct err *e);
 
 /* A switch: replace (or with value NULL remove) every enabled setting of

@@ -314,6 +314,22 @@ static void test_a_replaced_log_is_told(void **state)
     route_watch_close(w);
 }
 
+static void test_a_raised_route_is_the_newest(void **state)
+{
+    (void)state;
+    struct err e = {""};
+    int64_t id = 0;
+    tmplog_run("INSERT INTO routes(set_model, note, max_calls, calls_taken) VALUES('a', 'n', 9, 3)");
+    tmplog_run("INSERT INTO routes(set_model) VALUES('b')");
+    check_ok(routes_raise(tmplog, 1, &id, &e), &e);
+    assert_int_equal(id, 3);
+    assert_string_equal(tmplog_rows("SELECT id, set_model, note, max_calls, calls_taken, enabled FROM routes ORDER BY id"),
+                        "2|b|-|-|0|1;3|a|n|9|3|1");
+    assert_int_equal(routes_raise(tmplog, 1, &id, &e), -1);
+    assert_non_null(strstr(e.text, "#1"));
+    assert_int_equal(tmplog_int("SELECT count(*) FROM routes"), 2);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, tmplog_open, tmplog_close)
@@ -321,6 +337,7 @@ int main(void)
         TEST(test_an_added_route_is_read_back),
         TEST(test_a_hand_insert_needs_one_value),
         TEST(test_a_route_is_changed_disabled_and_deleted),
+        TEST(test_a_raised_route_is_the_newest),
         TEST(test_a_route_that_is_not_there_is_named),
         TEST(test_impossible_routes_are_refused),
         TEST(test_a_switch_replaces_only_its_own_scope),

@@ -75,6 +75,7 @@ def test_a_session_goes_on_with_the_next_gateway(claude, gateway, sim, stage):
 def test_a_turn_that_finds_no_gateway_waits_for_the_next_one(claude, gateway, sim, stage):
     talk = claude.converse()
     assert talk.ask("[[sim text first]]")[-1]["result"] == "first"
+    gateway.log.wait_calls(1, "state = 'done'")
     gateway.kill()
     talk.begin("[[sim text second]]")
     again = stage.gateway(sim, port=gateway.port)

@@ -139,8 +139,8 @@ const struct command command_doctor = {
     .summary = "find what stops the routing, say how to mend it",
     .synopsis = "[--json] [--fix]\n--rebuild",
     .text = "Looks at the gateway, its log, what claude would see here, and Respan. Changes\n"
-            "nothing without --fix. Status 1 when something fails. --rebuild compares the log's\n"
-            "sums with its calls and puts them right, while the gateway works.",
+            "nothing without --fix. Status 1 when something fails.\n"
+            "--rebuild compares the log's sums with its calls and puts them right.",
     .example = "spantop doctor",
     .options = options,
     .run = doctor,

@@ -15,6 +15,7 @@
 #include "log/call.h"
 #include "log/db.h"
 #include "log/filter.h"
+#include "respan/catalog.h"
 
 #define READER_PAGE_MAX 200
 
@@ -75,6 +76,7 @@ struct group_row {
     char *label;              /* a session's title; else NULL */
     struct totals totals;
     int64_t ttft_ms_mean;     /* -1 unknown */
+    int64_t cache_saved_microusd; /* only from reader_group_savings() */
 };
 struct group_page {
     struct group_row *rows;
@@ -83,6 +85,11 @@ struct group_page {
 /* Ended calls that started at since_ms or later, grouped; most expensive (then most tokens) first,
  * at most 1,000 groups.  Whole days come from the day table and stay right when calls are pruned. */
 NODISCARD int reader_groups(struct db *db, int64_t since_ms, enum group_by by, struct group_page *page, struct err *e);
+/* What the prompt cache has saved each group of that page: its input at full price less
+ * what it cost (negative when more was written than read).  By the catalog's prices of
+ * the days; models without a price count nothing. */
+NODISCARD int reader_group_savings(struct db *db, int64_t since_ms, enum group_by by, const struct catalog *catalog,
+                                   struct group_page *page, struct err *e);
 void group_page_done(struct group_page *p);
 
 struct bucket {

@@ -4,7 +4,9 @@
  * within a day takes that day's rest from the calls themselves, so that a sum
  * over "since 15:20" is exact; spans over pruned calls are right from the first
  * midnight on. */
+#include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/clock.h"
 #include "base/mem.h"
@@ -121,6 +123,73 @@ int reader_groups(struct db *db, int64_t since_ms, enum group_by by, struct grou
         reader_fail(sq, e);
         group_page_done(page);
     }
+    sqlite3_finalize(st);
+    return rc == SQLITE_DONE ? 0 : -1;
+}
+
+/* ---- What the cache has saved ---- */
+
+static char *savings_sql(enum group_by by)
+{
+    return xasprintf("SELECT k, model, d, sum(r), sum(s), sum(l) FROM ("
+                     "SELECT %s AS k, model, day AS d, tokens_cache_read AS r, tokens_cache_write_5m AS s,"
+                     " tokens_cache_write_1h AS l FROM day_sum WHERE day >= ?4"
+                     " UNION ALL SELECT %s AS k, coalesce(c.model_served, c.model_sent, c.model_asked, '') AS model, ?3 AS d,"
+                     " ifnull(c.tokens_cache_read, 0) AS r, ifnull(c.tokens_cache_write_5m, 0) AS s,"
+                     " ifnull(c.tokens_cache_write_1h, 0) AS l" SQL_PARTIAL_DAY ") GROUP BY k, model, d",
+                     KEYS[by].of_day, KEYS[by].of_call);
+}
+
+/* Micro-dollars for count tokens that cost that much instead of the input price. */
+static double saved_by(int64_t count, int64_t price, int64_t in)
+{
+    return price < 0 || in < 0 ? 0 : (double)count * (double)(in - price) / 1e6;
+}
+
+static double savings_of(sqlite3_stmt *st, const struct catalog *catalog)
+{
+    const struct model *m = catalog_find(catalog, (const char *)sqlite3_column_text(st, 1));
+    const struct price *p = m ? model_price_on(m, sqlite3_column_int(st, 2)) : NULL;
+    if (!p)
+        return 0;
+    return saved_by(sqlite3_column_int64(st, 3), p->cache_read, p->in) + saved_by(sqlite3_column_int64(st, 4), p->cache_write_5m, p->in) +
+           saved_by(sqlite3_column_int64(st, 5), p->cache_write_1h, p->in);
+}
+
+static struct group_row *find_row(struct group_page *page, const char *key)
+{
+    for (size_t i = 0; i < page->count; i++)
+        if (strcmp(page->rows[i].key ? page->rows[i].key : "", key) == 0)
+            return &page->rows[i];
+    return NULL;
+}
+
+/* The rows of one group come together. */
+int reader_group_savings(struct db *db, int64_t since_ms, enum group_by by, const struct catalog *catalog,
+                         struct group_page *page, struct err *e)
+{
+    sqlite3 *sq = db_sqlite(db);
+    char *sql = savings_sql(by);
+    struct group_row *row = NULL;
+    double saved = 0;
+    sqlite3_stmt *st = sql_prepare(sq, sql, e);
+    free(sql);
+    if (!st)
+        return -1;
+    bind_span(st, since_ms);
+    int rc;
+    while ((rc = sqlite3_step(st)) == SQLITE_ROW) {
+        const char *key = (const char *)sqlite3_column_text(st, 0);
+        if (!row || strcmp(row->key ? row->key : "", key ? key : "") != 0) {
+            row = find_row(page, key ? key : "");
+            saved = 0;
+        }
+        saved += savings_of(st, catalog);
+        if (row)
+            row->cache_saved_microusd = (int64_t)llround(saved);
+    }
+    if (rc != SQLITE_DONE)
+        reader_fail(sq, e);
     sqlite3_finalize(st);
     return rc == SQLITE_DONE ? 0 : -1;
 }

@@ -1,4 +1,5 @@
 """Switches that an upstream would refuse, in mid-session with the real Claude Code."""
+import base64
 import json
 
 import pytest
@@ -48,3 +49,30 @@ def test_pin_whose_provider_is_down_lets_the_session_go_on(claude, gateway, sim,
     assert answer["result"] == "through all the same"
     rows = gateway.log.wait_calls(3, MAIN)
     assert [row["provider_pinned"] for row in rows] == ["bedrock"] * 2 + [None]
+
+
+def test_switch_for_the_next_call_alone_lets_the_session_go_back(claude, gateway, sim, stage):
+    talk = claude.converse()
+    assert talk.ask("[[sim text first]]")[-1]["result"] == "first"
+    switch(stage, gateway, "model", HAIKU, "--for-next", "1")
+    assert talk.ask("[[sim text second]]")[-1]["result"] == "second"
+    assert talk.ask("[[sim text third]]")[-1]["result"] == "third"
+    rows = gateway.log.wait_calls(3, MAIN)
+    assert [row["model_served"] == HAIKU for row in rows] == [False, True, False]
+
+
+def test_preset_with_parameters_goes_up_with_the_session(claude, gateway, sim, stage):
+    switch(stage, gateway, "route", "add", "--model", HAIKU, "--cache", "1h", "--fallback", "claude-sonnet-5")
+    switch(stage, gateway, "preset", "save", "cheap")
+    switch(stage, gateway, "route", "rm", "1")
+    talk = claude.converse()
+    for word, preset in (("first", ()), ("second", ("use", "cheap")), ("third", ("off",))):
+        if preset:
+            switch(stage, gateway, "preset", *preset)
+        assert talk.ask(f"[[sim text {word}]]")[-1]["result"] == word
+    rows = gateway.log.wait_calls(3, MAIN)
+    assert [row["model_served"] == HAIKU for row in rows] == [False, True, False]
+    sent = [dict((n.lower(), v) for n, v in request["headers"]).get("x-data-respan-params") for request in sim.requests(target="/v1/messages")]
+    [params] = [json.loads(base64.b64decode(value)) for value in sent if value]
+    assert params == {"cache_enabled": True, "cache_ttl": 3600, "fallback_models": ["claude-sonnet-5"],
+                      "thread_identifier": f"claudecode_{talk.session_id}"}

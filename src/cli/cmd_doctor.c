@@ -17,7 +17,7 @@
 static const struct option_spec options[] = {
     {"json", NULL, "as one JSON object: ok, checks[id, state, message, fix]"},
     {"fix", NULL, "mend what spantop itself can mend, then look again"},
-    {"rebuild", NULL, "count the sums of the log anew from its calls; nothing else"},
+    {"rebuild", NULL, "count the log's sums anew from its calls"},
     {NULL, NULL, NULL},
 };
 

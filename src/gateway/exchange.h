@@ -74,6 +74,7 @@ struct exchange {
     bool is_response_dropped;
     struct tap *tap;
     int64_t bytes_out;
+    size_t live_bytes;          /* of the answer, given to who looks at it */
     struct timer timer;         /* models.c: the time it waits */
     struct headers held_headers; /* models.c: the answer is held until it is whole */
     int held_status;

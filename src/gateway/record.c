@@ -13,6 +13,9 @@
 #define RESPONSE_KEEP_MAX ((size_t)16 << 20)
 /* A running call is told at most five times a second. */
 #define PROGRESS_US 200000
+/* Of an answer that somebody looks at while it comes so much is told: one copy of
+ * it delays no stream. */
+#define LIVE_MAX ((size_t)512 << 10)
 /* Shorter is no key, and may stand in any sentence. */
 #define SECRET_LEAST ((size_t)8)
 
@@ -114,6 +117,19 @@ void record_forget(struct exchange *x)
     x->response = NULL;
 }
 
+/* What came since the last time, for who looks at this call. */
+static void tell_live(struct exchange *x)
+{
+    size_t end = x->response && x->response->len < LIVE_MAX ? x->response->len : x->response ? LIVE_MAX : 0;
+    if (end <= x->live_bytes || !journal_is_watched(x->g->journal, x->id))
+        return;
+    struct blob *part = blob_copy(x->response->data + x->live_bytes, end - x->live_bytes);
+    if (!part)
+        return;
+    journal_live_body(x->g->journal, x->id, (int64_t)x->live_bytes, part);
+    x->live_bytes = end;
+}
+
 void record_body(struct exchange *x, const void *data, size_t len)
 {
     int64_t now_us = loop_now_us(x->g->loop);
@@ -128,6 +144,7 @@ void record_body(struct exchange *x, const void *data, size_t len)
     bool is_estimate = true;
     int64_t tokens_out = x->tap ? tap_tokens_out(x->tap, &is_estimate) : 0;
     journal_progress(x->g->journal, x->id, tokens_out, is_estimate, x->bytes_out);
+    tell_live(x);
     x->progress_us = now_us;
 }
 

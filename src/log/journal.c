@@ -81,6 +81,16 @@ void journal_progress(struct journal *j, int64_t id, int64_t tokens_out, bool is
     queue_put_progress(j->queue, &p);
 }
 
+bool journal_is_watched(struct journal *j, int64_t id)
+{
+    return queue_is_watched(j->queue, id);
+}
+
+void journal_live_body(struct journal *j, int64_t id, int64_t from_byte, struct blob *data)
+{
+    queue_put_live(j->queue, id, from_byte, data);
+}
+
 void journal_end(struct journal *j, struct call *c, struct blob *response, struct blob *sent)
 {
     queue_put_end(j->queue, c, response, sent);

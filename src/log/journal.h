@@ -52,6 +52,10 @@ int64_t journal_next_id(struct journal *j);
 void journal_begin(struct journal *j, struct call *c, struct blob *body, struct blob *sent);
 /* How far a running call is; at most 5 a second and call reach the disk. */
 void journal_progress(struct journal *j, int64_t id, int64_t tokens_out, bool is_estimate, int64_t bytes_out);
+/* Does somebody look at the answer of this call while it comes? */
+bool journal_is_watched(struct journal *j, int64_t id);
+/* What came of it behind from_byte.  Takes data (a reference); let go when the queue is half full. */
+void journal_live_body(struct journal *j, int64_t id, int64_t from_byte, struct blob *data);
 /* A call ended.  Takes the contents of *c: its known fields replace what begin
  * said, unknown ones keep it.  response is the body as received, framing removed, or
  * NULL.  sent replaces begin's when the sent body changed (a resend), else NULL. */

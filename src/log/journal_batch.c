@@ -12,6 +12,7 @@
 #include "log/journal_begin.h"
 #include "log/journal_lost.h"
 #include "log/journal_refusals.h"
+#include "log/live_bodies.h"
 #include "log/journal_rows.h"
 #include "log/journal_sums.h"
 #include "log/redact.h"
@@ -41,6 +42,7 @@ struct batch {
     struct sums *sums;
     struct amends *amends;
     struct refusals *refusals;
+    struct live_bodies *live; /* NULL: what is to be taken out of bodies can lie across its parts */
     struct retention *retention;
     struct breaks *breaks;
     struct agents *agents;
@@ -89,7 +91,8 @@ struct batch *batch_open(sqlite3 *sq, const struct journal_options *o, struct qu
     b->rows = b->sums ? rows_open(sq, e) : NULL;
     b->amends = b->rows ? amends_open(sq, b->rows, b->sums, e) : NULL;
     b->refusals = b->amends ? refusals_open(sq, e) : NULL;
-    if (!b->refusals || prepare(b, e) != 0 || mark_lost(b, e) != 0)
+    b->live = b->refusals && !b->redact ? live_bodies_open(sq, e) : NULL;
+    if (!b->refusals || (!b->live && !b->redact) || prepare(b, e) != 0 || mark_lost(b, e) != 0)
         goto fail;
     b->bodies = bodies_open(sq, e);
     b->retention = b->bodies ? retention_open(sq, b->bodies, o->max_log_bytes, o->keep_days, e) : NULL;
@@ -123,6 +126,7 @@ void batch_free(struct batch *b)
     bodies_free(b->bodies);
     amends_free(b->amends);
     refusals_free(b->refusals);
+    live_bodies_free(b->live);
     rows_free(b->rows);
     sums_free(b->sums);
     redact_free(b->redact);
@@ -332,6 +336,10 @@ void batch_take(struct batch *b, struct queue_op *op)
         refusals_take(b->refusals, op);
         return;
     }
+    if (op->kind == QUEUE_LIVE) {
+        live_bodies_take(b->live, op); /* there is one, else nobody was told to send it */
+        return;
+    }
     if (op->call.started_at < 0 && op->kind == QUEUE_BEGIN)
         op->call.started_at = clock_wall_ms();
     if (op->call.finished_at < 0 && op->kind == QUEUE_END)
@@ -341,6 +349,12 @@ void batch_take(struct batch *b, struct queue_op *op)
     else
         take_end(b, op);
     queue_op_free(op);
+}
+
+void batch_look(struct batch *b)
+{
+    if (b->live)
+        live_bodies_look(b->live, b->queue);
 }
 
 bool batch_is_full(const struct batch *b)
@@ -384,12 +398,14 @@ static int write_row(struct batch *b, const struct row *row, struct err *e)
     sqlite3_bind_int64(b->end_progress, 1, row->call.id);
     if (sql_done(b->end_progress, e) != 0)
         return -1;
+    if (b->live && live_bodies_end(b->live, row->call.id, e) != 0)
+        return -1;
     return sums_end(b->sums, &row->call, row->is_retry, e);
 }
 
 int batch_write(struct batch *b, struct err *e)
 {
-    if (write_bodies(b, e) != 0)
+    if (write_bodies(b, e) != 0 || (b->live && live_bodies_write(b->live, e) != 0))
         return -1;
     for (const struct row *row = rows_dirty(b->rows); row; row = row->next_dirty)
         if (write_row(b, row, e) != 0)
@@ -409,7 +425,7 @@ size_t batch_written(struct batch *b, int64_t *ended)
     agents_written(b->agents);
     drop_titles(b);
     return rows_written(b->rows, ended) + amends_written(b->amends) +
-           refusals_written(b->refusals);
+           refusals_written(b->refusals) + (b->live ? live_bodies_written(b->live) : 0);
 }
 
 int64_t batch_retention_due_us(const struct batch *b)

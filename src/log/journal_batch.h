@@ -24,6 +24,8 @@ void batch_free(struct batch *b);
 
 /* Take a call's begin, end or amendment (frees op). */
 void batch_take(struct batch *b, struct queue_op *op);
+/* Learn whose answers are looked at while they come. */
+void batch_look(struct batch *b);
 bool batch_is_full(const struct batch *b);
 size_t batch_count(const struct batch *b);
 /* Inside a transaction. */

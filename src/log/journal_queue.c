@@ -36,6 +36,8 @@ struct queue {
     int64_t *dropped_ids;   /* begun without a row; their ends are dropped, too */
     size_t dropped_count;
     size_t dropped_cap;
+    int64_t watched[QUEUE_WATCHED_MAX];
+    size_t watched_count;
     struct journal_stats stats;
 };
 
@@ -299,6 +301,43 @@ void queue_put_amend(struct queue *q, int64_t id, struct amend *a)
     }
     pthread_mutex_unlock(&q->lock);
     queue_op_free(op);
+}
+
+/* Only worth its room while there is plenty. */
+void queue_put_live(struct queue *q, int64_t id, int64_t from_byte, struct blob *data)
+{
+    struct call c;
+    call_init(&c);
+    c.id = id;
+    c.bytes_out = from_byte;
+    struct queue_op *op = op_new(QUEUE_LIVE, &c, data, NULL);
+    blob_unref(data); /* the op has one of its own */
+    pthread_mutex_lock(&q->lock);
+    bool has_room = q->bytes + op->bytes <= q->max_bytes / 2;
+    if (has_room)
+        append(q, op);
+    pthread_mutex_unlock(&q->lock);
+    if (!has_room)
+        queue_op_free(op);
+}
+
+bool queue_is_watched(struct queue *q, int64_t id)
+{
+    bool is = false;
+    pthread_mutex_lock(&q->lock);
+    for (size_t i = 0; i < q->watched_count; i++)
+        is |= q->watched[i] == id;
+    pthread_mutex_unlock(&q->lock);
+    return is;
+}
+
+void queue_set_watched(struct queue *q, const int64_t *ids, size_t count)
+{
+    pthread_mutex_lock(&q->lock);
+    q->watched_count = count;
+    for (size_t i = 0; i < count; i++)
+        q->watched[i] = ids[i];
+    pthread_mutex_unlock(&q->lock);
 }
 
 void queue_put_route(struct queue *q, enum queue_op_kind kind, int64_t route_id, const char *note)

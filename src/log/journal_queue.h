@@ -33,7 +33,7 @@
  * of 1 MB left for longer has gone cold in the processor's caches. */
 #define QUEUE_REST_US     ((int64_t)2000)
 
-enum queue_op_kind { QUEUE_BEGIN, QUEUE_END, QUEUE_AMEND, QUEUE_REFUSE, QUEUE_COUNT_ROUTE, QUEUE_END_ROUTES };
+enum queue_op_kind { QUEUE_BEGIN, QUEUE_END, QUEUE_AMEND, QUEUE_REFUSE, QUEUE_COUNT_ROUTE, QUEUE_END_ROUTES, QUEUE_LIVE };
 struct queue_op {
     struct queue_op *next;
     enum queue_op_kind kind;
@@ -65,6 +65,11 @@ void queue_put_end(struct queue *q, struct call *c, struct blob *answer, struct 
 void queue_put_amend(struct queue *q, int64_t id, struct amend *a);
 /* What calls do to routes: QUEUE_REFUSE (note says why), QUEUE_COUNT_ROUTE, QUEUE_END_ROUTES (no id). */
 void queue_put_route(struct queue *q, enum queue_op_kind kind, int64_t route_id, const char *note);
+/* Calls that somebody looks at. */
+#define QUEUE_WATCHED_MAX 8
+bool queue_is_watched(struct queue *q, int64_t id);
+/* Part of a running call's answer; takes data (a reference). */
+void queue_put_live(struct queue *q, int64_t id, int64_t from_byte, struct blob *data);
 void queue_put_progress(struct queue *q, const struct queue_progress *p);
 void queue_stop(struct queue *q);
 void queue_stats(struct queue *q, struct journal_stats *s);
@@ -82,6 +87,7 @@ struct queue_take {
 };
 void queue_wait(struct queue *q, int64_t deadline_us, bool take_ops, struct queue_take *t);
 void queue_op_free(struct queue_op *op);
+void queue_set_watched(struct queue *q, const int64_t *ids, size_t count);
 void queue_release(struct queue *q, size_t bytes, int64_t calls_written);
 /* Ids below limit are ours. */
 void queue_set_ids(struct queue *q, int64_t next, int64_t limit);

@@ -370,6 +370,8 @@ static bool work(struct writer *w, int64_t *stopping_since_us)
     w->is_stopping = t.is_stopping;
     take_ops(w);
     commit_if_due(w, t.is_stopping);
+    if (t.progress_count > 0) /* something streams */
+        batch_look(w->batch);
     look_around(w);
     free(w->progress.progress);
     w->progress = (struct queue_take){0};

@@ -57,6 +57,12 @@ enum body_kind { BODY_REQUEST, BODY_SENT, BODY_RESPONSE };
 /* The exact bytes into out.  1: none was kept (out empty; e says why). */
 NODISCARD int reader_body(struct db *db, int64_t id, enum body_kind kind, struct buf *out, struct err *e);
 
+/* Ask for the answer of a running call while it comes; holds for five seconds. */
+NODISCARD int reader_watch(struct db *db, int64_t id, struct err *e);
+/* What was written of it so far, into out (empty before): lags by half a second at
+ * most while bytes come, and ends at 512 KB.  1: nothing yet. */
+NODISCARD int reader_live_body(struct db *db, int64_t id, struct buf *out, struct err *e);
+
 struct totals {
     int64_t calls;
     int64_t errors;

@@ -131,6 +131,7 @@ bool app_tick(struct app *a)
     if (is_second) {
         a->second_us = now;
         snapshot_check_gateway(&a->data, a->o->log_path);
+        inspect_watch(&a->inspect, a->db);
     }
     bool is_fresh = snapshot_refresh(&a->data, a->db, changed);
     if (changed) {

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/text.h"
 #include "ui/columns.h"
 #include "ui/glyph.h"
@@ -66,6 +67,20 @@ void inspect_refresh(struct inspect *x, struct db *db)
         drop_bodies(x);
     else if (x->tab != TAB_REQUEST || !x->has_tree)
         x->is_made = false; /* what is known grows; a request stays what it is */
+}
+
+#define WATCH_US (900 * 1000) /* well before it expires, and once a look */
+
+void inspect_watch(struct inspect *x, struct db *db)
+{
+    struct err e = {""};
+    int64_t now = clock_mono_us();
+    bool is_shown = x->tab == TAB_RESPONSE || x->tab == TAB_RAW;
+    if (!x->is_open || x->call.state != CALL_OPEN || !is_shown || (x->watched_us && now - x->watched_us < WATCH_US))
+        return;
+    x->watched_us = now;
+    if (reader_watch(db, x->call.id, &e) < 0) /* an older gateway: the answer comes when it ends */
+        snprintf(x->problem, sizeof(x->problem), "%s", e.text);
 }
 
 void inspect_turn(struct inspect *x, int tabs)
@@ -216,6 +231,7 @@ void inspect_draw(struct canvas *c, struct inspect *x, struct db *db, int top, i
         x->width = c->cols;
         x->is_made = false;
     }
+    inspect_watch(x, db);
     if (!x->is_made)
         inspect_make(x, db);
     pager_draw(c, top, bottom - top, &x->pager, x->tab == TAB_REQUEST && x->has_tree ? x->cursor : (size_t)-1);

@@ -31,6 +31,7 @@ struct inspect {
     bool has_tree;
     bool *unfolded; /* a node each */
     size_t cursor;  /* line of the Request tab */
+    int64_t watched_us; /* when the answer of a running call was asked for last */
     const struct catalog *catalog;
     char problem[ERR_TEXT_MAX]; /* why a body is not there */
 };
@@ -39,6 +40,8 @@ NODISCARD int inspect_open(struct inspect *x, struct db *db, int64_t id, const s
 void inspect_close(struct inspect *x);
 /* Read a running call again; its tabs follow when it ended. */
 void inspect_refresh(struct inspect *x, struct db *db);
+/* Once a second: ask for what comes of a running call's answer. */
+void inspect_watch(struct inspect *x, struct db *db);
 void inspect_turn(struct inspect *x, int tabs); /* +1 next, -1 previous */
 void inspect_move(struct inspect *x, long lines);
 void inspect_edge(struct inspect *x, bool last);

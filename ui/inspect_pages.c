@@ -197,8 +197,11 @@ static int read_answer(struct inspect *x, struct db *db, struct buf *out)
     struct err e = {""};
     struct buf raw;
     buf_init(&raw);
-    int rc = reader_body(db, x->call.id, BODY_RESPONSE, &raw, &e);
-    if (rc != 0 || raw.len == 0)
+    bool is_open = x->call.state == CALL_OPEN;
+    int rc = is_open ? reader_live_body(db, x->call.id, &raw, &e) : reader_body(db, x->call.id, BODY_RESPONSE, &raw, &e);
+    if (is_open && raw.len == 0)
+        inspect_say(x, "The call is running; what comes of its answer is shown here.");
+    else if (rc != 0 || raw.len == 0)
         inspect_say_missing(x, e.text);
     else
         rc = content_decode(NULL, raw.data, raw.len, out) < 0 && out->len == 0 ? -1 : 0;

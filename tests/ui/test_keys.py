@@ -92,6 +92,18 @@ def test_a_running_call_moves(open_dashboard, stage, sim, gateway, log):
         shown(screen, r"1 running")
         first = int(shown(screen, r"~(\d+) ").group(1))
         screen.wait(lambda text: (m := re.search(r"~(\d+) ", text)) and int(m.group(1)) > first, 20, "more tokens")
+        screen.keys("Enter", "Tab")
+        shown(screen, r"messages")  # of the request, whole from the beginning
+        assert log.query("SELECT count(*) AS n FROM live_body")[0]["n"] == 0  # nobody looked at the answer yet
+        screen.keys("Tab")
+        shown(screen, r"(?m)^  Text$")
+
+        def told():
+            return log.query("SELECT ifnull(sum(length(data)), 0) AS n FROM live_body")[0]["n"]
+        before = told()
+        assert before > 0
+        wait_for(lambda: told() > before, what="more of the answer while it streams")
+        screen.keys("Escape")
     shown(screen, r" left ")  # the client left
 
 

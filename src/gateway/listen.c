@@ -55,10 +55,12 @@ static int format_address(int fd, char address[64], struct err *e)
     if (at.ss_family == AF_INET6) {
         const struct sockaddr_in6 *v6 = (const struct sockaddr_in6 *)&at;
         inet_ntop(AF_INET6, &v6->sin6_addr, host, sizeof host);
+        /* NOLINTNEXTLINE(clang-analyzer-core.CallAndMessage): at is zeroed whole */
         snprintf(address, 64, "[%s]:%d", host, ntohs(v6->sin6_port));
     } else {
         const struct sockaddr_in *v4 = (const struct sockaddr_in *)&at;
         inet_ntop(AF_INET, &v4->sin_addr, host, sizeof host);
+        /* NOLINTNEXTLINE(clang-analyzer-core.CallAndMessage): as above */
         snprintf(address, 64, "%s:%d", host, ntohs(v4->sin_port));
     }
     return 0;

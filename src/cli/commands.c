@@ -32,6 +32,7 @@ const struct command *const commands[] = {
     &command_show,
     &command_stats,
     &command_budget,
+    &command_report,
     &command_reconcile,
     &command_demo,
     &command_sim,

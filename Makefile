@@ -211,7 +211,7 @@ coverage:
 coverage-run:
 	@find $(OUT) -name '*.gcda' -delete
 	-@$(RUN_TESTS) unit e2e ui
-	@tests/tools/coverage $(OUT)
+	@tests/tools/coverage $(OUT) 85
 
 # ---- Analyzers: what is silenced, and why, stands in place -----------------------
 # gcc -fanalyzer, cppcheck and clang-tidy (.clang-tidy).  The simulator and the

@@ -49,6 +49,7 @@ static int completion(struct cli *c, struct err *e)
 
 const struct command command_completion = {
     .name = "completion",
+    .is_minor = true,
     .summary = "print what makes a shell complete spantop's words",
     .synopsis = "bash|zsh|fish",
     .text = "Knows commands, options, models, providers, sessions, routes and call ids.",

@@ -297,6 +297,7 @@ static int report(struct cli *c, struct err *e)
 
 const struct command command_report = {
     .name = "report",
+    .is_minor = true,
     .summary = "what was spent, as a page with charts",
     .synopsis = "--html FILE [--since TIME]",
     .text = "One page that stands for itself: bars by hour, day and week, tables by model,\n"

@@ -50,6 +50,7 @@ static int sim(struct cli *c, struct err *e)
 
 const struct command command_sim = {
     .name = "sim",
+    .is_minor = true,
     .summary = "run the simulated Respan alone",
     .synopsis = "--port N [--speed F] [--seed N] [--faults JSON] [--provider-mix]",
     .text = "Takes any key that does not begin with \"bad\". Prompts may hold directives such\n"

@@ -34,6 +34,7 @@ struct command {
     const struct option_spec *options; /* its own; may be NULL */
     size_t min_words;
     size_t max_words;
+    bool is_minor;        /* the list of commands only names it, so that it fits a screen */
     bool stops_at_word;   /* what follows its first word belongs to somebody else */
     /* The exit status.  A sentence in e goes to stderr; with CLI_USAGE a hint follows. */
     int (*run)(struct cli *c, struct err *e);

@@ -118,7 +118,13 @@ void command_print_list(void)
            "  spantop %-9s start the gateway or use the running one; the dashboard\n",
            "");
     for (size_t i = 0; commands[i]; i++)
-        printf("  spantop %-9s %s\n", commands[i]->name, commands[i]->summary);
+        if (!commands[i]->is_minor)
+            printf("  spantop %-9s %s\n", commands[i]->name, commands[i]->summary);
+    printf("and");
+    for (size_t i = 0; commands[i]; i++)
+        if (commands[i]->is_minor)
+            printf(" %s", commands[i]->name);
+    putchar('\n');
     printf("More: spantop COMMAND --help, spantop help options. Example: spantop run claude\n");
 }
 

@@ -241,9 +241,11 @@ static int stats(struct cli *c, struct err *e)
 const struct command command_stats = {
     .name = "stats",
     .summary = "sums of calls, tokens and cost",
-    .synopsis = "[--since 1h|1d|…] [--by WHAT] [--json|--csv]",
-    .text = "IN counts cache reads and writes, too; CACHE is the share read from it. BREAKS is\n"
-            "what cache breaks cost, SAVED what the input would have cost more without a cache.",
+    .synopsis = "[--since TIME] [--by model|provider|session|day|purpose|folder]\n"
+                "[--since TIME] [--by WHAT] --json|--csv",
+    .text = "IN counts cache reads and writes, too; CACHE is the share read from it. BREAKS\n"
+            "is what cache breaks cost, SAVED what the input would have cost more without a\n"
+            "cache.",
     .example = "spantop stats --since 7d --by day",
     .options = options,
     .run = stats,

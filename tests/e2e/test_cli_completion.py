@@ -23,7 +23,8 @@ def words(stage, gateway):
 
 
 def test_commands_and_their_beginnings(stage, words):
-    named = re.findall(r"^  spantop (\w+)", stage.run("help").stdout, re.M)
+    told = stage.run("help").stdout
+    named = re.findall(r"^  spantop (\w+)", told, re.M) + re.search(r"^and (.+)$", told, re.M).group(1).split()
     assert words("") == [*named, "help"]
     assert words("stat") == ["status", "stats"] or words("stat") == ["stats", "status"]
     assert words("zz") == []

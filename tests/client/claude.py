@@ -18,6 +18,7 @@ MACHINES = {"x86_64": "x64", "aarch64": "arm64"}
 # The client's own start takes a second; with a busy machine and a retry's pause, this is a hang.
 RUN_LIMIT_S = 45
 START_LIMIT_S = 30
+PRESSES = 5
 # Stands below the input line while it is empty and nothing runs.
 READY = r"\? for shortcuts"
 
@@ -107,6 +108,20 @@ def say(screen, prompt, answer):
     """One turn: the prompt, and the answer it makes the simulator give."""
     enter(screen, prompt)
     screen.wait_text("● " + re.escape(answer), START_LIMIT_S)
+
+
+def press(screen, key, question):
+    """The key that ends what asks this.  The client draws a question a moment before it listens
+    to it, so a key may be lost: it is pressed again as long as the question stands."""
+    screen.wait_text(question)
+    for left in reversed(range(PRESSES)):
+        screen.keys(key)
+        try:
+            screen.wait_no_text(question, 3)
+            return
+        except AssertionError:
+            if left == 0:
+                raise
 
 
 def leave(screen):

@@ -22,6 +22,6 @@ def test_client_stops_at_a_blocked_budget_and_goes_on_when_it_is_lifted(claude, 
     assert "spantop budget lift" in result["result"]
     assert time.monotonic() - began < 10, "it tried again and again"
     assert len(sim.requests(target="/v1/messages")) == before
-    assert len(gateway.log.calls("status = 429 AND purpose = 'main'")) == 1, "it sent the call again"
+    assert len(gateway.log.wait_calls(1, "status = 429 AND purpose = 'main'")) == 1, "it sent the call again"
     budget(stage, gateway, "lift")
     assert talk.ask("[[sim text third]]")[-1]["result"] == "third"

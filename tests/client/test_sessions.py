@@ -3,7 +3,7 @@ import json
 import re
 
 import pytest
-from claude import enter, leave, say
+from claude import enter, leave, press, say
 from spantop import PROGRAM, wait_for
 
 pytestmark = pytest.mark.limit(100)
@@ -110,12 +110,11 @@ def test_an_interactive_session_is_named_told_apart_and_counted(claude, gateway,
 
     enter(client, "/btw [[sim text an aside]]")
     client.wait_text(r"an aside\s*\n")
-    client.keys("Escape")
+    press(client, "Escape", "Esc to close")
     enter(client, "/context")
     client.wait_text("Skills · /skills")
     enter(client, '[[sim tool WebSearch {"query":"parsers"}]] [[sim then]] [[sim text searched for it]]')
-    client.wait_text("Do you want to proceed")
-    client.keys("Enter")
+    press(client, "Enter", "Do you want to proceed")
     client.wait_text("● searched for it")
     enter(client, "/compact")
     client.wait_text("Compacted")
@@ -124,8 +123,7 @@ def test_an_interactive_session_is_named_told_apart_and_counted(claude, gateway,
     # Another model, asked for by the client itself.
     asked = gateway.log.calls("purpose = 'main'")[-1]["model_asked"]
     enter(client, "/model sonnet")
-    client.wait_text("Yes, switch")
-    client.keys("Enter")
+    press(client, "Enter", "Yes, switch")
     client.wait_text("Set model to")
     say(client, "[[sim text on another model]]", "on another model")
     newest = gateway.log.wait_calls(5, "purpose = 'main' AND state = 'done'")[-1]
@@ -138,7 +136,7 @@ def test_an_interactive_session_is_named_told_apart_and_counted(claude, gateway,
     enter(client, "/cost")
     shown = client.wait_text(r"(?s)Usage by model:(.*)Esc to cancel").group(1)
     check_usage(gateway, shown)
-    client.keys("Escape")
+    press(client, "Escape", "Esc to cancel")
     client.wait_text("dismissed")
 
     # A new session: other id, other title.

@@ -13,7 +13,7 @@
 
 static const struct option_spec options[] = {
     {"since", "TIME", "1h, 1d, 7d, today or all (today)"},
-    {"by", "WHAT", "model, provider, session, day, purpose or folder (model)"},
+    {"by", "WHAT", "model, provider, session, day, purpose, folder"},
     {"json", NULL, "as one JSON object"},
     {"csv", NULL, "as a table for spreadsheets, costs in micro-dollars"},
     {NULL, NULL, NULL},

@@ -48,7 +48,7 @@ def test_models_providers_sessions_and_calls(words):
 
 def test_values_routes_and_other_peoples_words(stage, gateway, words):
     assert words("stats", "--by", "p") == ["provider", "purpose"]
-    assert words("route", "") == ["add", "edit", "enable", "disable", "rm"]
+    assert words("route", "") == ["add", "edit", "enable", "disable", "raise", "rm"]
     stage.run("--log", gateway.log.path, "route", "add", "--model", "claude-opus-5")
     assert words("route", "rm", "") == ["1"]
     assert words("run", "claude", "--") == []

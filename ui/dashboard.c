@@ -17,6 +17,7 @@
 #define TICK_MS 100 /* looking whether the log changed costs 6 us */
 
 static volatile sig_atomic_t got_interrupt, got_end, got_stop, got_continue;
+static bool can_stop;
 
 static void on_signal(int number)
 {
@@ -47,13 +48,14 @@ static void catch_signals(void)
     handle(SIGTERM, on_signal);
     handle(SIGHUP, on_signal);
     handle(SIGCONT, on_signal);
-    if (sigaction(SIGTSTP, NULL, &was) == 0 && was.sa_handler != SIG_IGN)
+    can_stop = sigaction(SIGTSTP, NULL, &was) == 0 && was.sa_handler != SIG_IGN;
+    if (can_stop)
         handle(SIGTSTP, on_signal);
 }
 
-/* The terminal has sent SIGTSTP to the whole job: the others of it are stopped by
- * now, so this stops itself alone.  The system ignores that where nobody could
- * continue it (a terminal that runs nothing else); then it just goes on. */
+/* Ctrl-Z stops the whole job, as the terminal would have done.  The system ignores
+ * that where nobody could continue it (a terminal that runs nothing else); then it
+ * just goes on. */
 static void stop_and_go_on(struct app *a, struct screen *s)
 {
     bool stops = got_stop;
@@ -61,7 +63,7 @@ static void stop_and_go_on(struct app *a, struct screen *s)
     if (stops) {
         screen_suspend(s);
         handle(SIGTSTP, SIG_DFL);
-        raise(SIGTSTP);
+        kill(0, SIGTSTP);
         handle(SIGTSTP, on_signal);
     }
     got_continue = 0;
@@ -80,6 +82,8 @@ static bool take_keys(struct app *a, struct screen *s)
             glyph_use_ascii_and_wide();
             text_set_ascii(true);
             a->wants_redraw = true;
+        } else if (key == KEY_CTRL('Z')) {
+            got_stop = can_stop;
         } else if (key != KEY_CODE_RESIZE && key != KEY_CODE_NOTHING) {
             app_key(a, key);
         }

@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <termios.h>
 #include <unistd.h>
 
 #include "base/encode.h"
@@ -90,6 +91,18 @@ static void ask_sign_width(struct screen *s)
     clear();
 }
 
+/* curses ignores SIGTSTP while it sends a screen, so that a Ctrl-Z pressed in that
+ * moment would be lost: it is to come as a key. */
+static void take_suspend_as_key(void)
+{
+    struct termios modes;
+    if (tcgetattr(STDIN_FILENO, &modes) != 0)
+        return;
+    modes.c_cc[VSUSP] = _POSIX_VDISABLE;
+    if (tcsetattr(STDIN_FILENO, TCSANOW, &modes) == 0)
+        def_prog_mode();
+}
+
 struct screen *screen_open(bool color, bool ask_width, struct err *e)
 {
     struct screen *s = NULL;
@@ -104,6 +117,7 @@ struct screen *screen_open(bool color, bool ask_width, struct err *e)
     noecho();
     nonl();
     intrflush(stdscr, FALSE);
+    take_suspend_as_key();
     keypad(stdscr, TRUE);
     nodelay(stdscr, TRUE);
     curs_set(0);

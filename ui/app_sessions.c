@@ -48,7 +48,8 @@ static void lay_out(struct app *a, const char *session_id, bool is_agent, const 
     size_t selected = LIST_NONE;
     tree_lay_out(&a->tree, &a->sessions);
     for (size_t i = 0; session_id && i < a->tree.count && selected == LIST_NONE; i++)
-        if (is_same_row(&a->tree.rows[i], &a->sessions.sessions[a->tree.rows[i].session], session_id, is_agent, agent_id))
+        if (is_same_row(&a->tree.rows[i], &a->sessions.sessions[a->tree.rows[i].session], session_id, is_agent,
+                        agent_id))
             selected = i;
     a->session_list.selected = selected;
 }
@@ -121,7 +122,7 @@ static void open_timeline(struct app *a)
     const struct session *s = &a->sessions.sessions[row->session];
     const char *agent_id = row->agent ? row->agent->agent_id : NULL;
     snprintf(title, sizeof(title), "%.80s%s%.40s", s->title ? s->title : s->session_id, agent_id ? ", agent " : "",
-             !agent_id                  ? ""
+             !agent_id                 ? ""
              : row->agent->description ? row->agent->description
                                        : agent_id);
     timeline_close(&a->timeline);

@@ -124,8 +124,7 @@ static void add_element(struct pager *p, const struct diff_element *el, bool is_
         snprintf(sizes, sizeof(sizes), "%s %s %s", before, glyphs()->arrow, after);
     snprintf(text, sizeof(text), "%-8s %s%s", change_word(el->change), el->label,
              is_first ? "   the prefix broke here" : "");
-    struct pager_line *line =
-        pager_add(p, is_first ? INK_WARN | STYLE_BOLD : change_ink(el->change), 0, text);
+    struct pager_line *line = pager_add(p, is_first ? INK_WARN | STYLE_BOLD : change_ink(el->change), 0, text);
     free(line->right);
     line->right = xstrdup(sizes);
 }
@@ -215,7 +214,8 @@ static void add_difference(struct inspect *x, struct db *db)
     add_before(x, db, before_id);
     buf_init(&before);
     buf_init(&after);
-    if (reader_body(db, before_id, BODY_SENT, &before, &e) != 0 || reader_body(db, x->call.id, BODY_SENT, &after, &e) != 0)
+    if (reader_body(db, before_id, BODY_SENT, &before, &e) != 0 ||
+        reader_body(db, x->call.id, BODY_SENT, &after, &e) != 0)
         inspect_say(x, e.text);
     else
         add_changes(x, buf_bytes(&before), buf_bytes(&after));

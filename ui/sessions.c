@@ -163,6 +163,11 @@ static void draw_agent(struct canvas *c, int row, const struct places *p, const 
         .indent = at->depth * 2,
     };
     l.context_limit = limit_of(a, l.model);
+    if (!agent->agent_id) { /* also while its newest call still runs */
+        const struct session *s = &a->sessions.sessions[at->session];
+        l.context_tokens = s->context_tokens;
+        l.context_limit = s->context_limit;
+    }
     draw_line(c, row, p, &l, a);
 }
 

@@ -228,7 +228,8 @@ void timeline_draw(struct canvas *c, struct timeline *t, const struct catalog *c
     for (size_t i = 0; i < f->rows && f->top + i < f->count; i++) {
         const struct call *call = &f->calls[f->top + i];
         struct timeline_parts p;
-        struct row_context x = {.catalog = catalog, .now_ms = now_ms, .is_selected = call == selected, .has_duration = true};
+        struct row_context x = {
+            .catalog = catalog, .now_ms = now_ms, .is_selected = call == selected, .has_duration = true};
         timeline_parts_of(call, before_of(f, f->top + i), now_ms, &p);
         draw_row(c, top + 2 + (int)i, &page, call, &p, &x);
     }

@@ -19,7 +19,8 @@ int reader_watch(struct db *db, int64_t id, struct err *e)
 int reader_live_body(struct db *db, int64_t id, struct buf *out, struct err *e)
 {
     sqlite3 *sq = db_sqlite(db);
-    sqlite3_stmt *st = sql_prepare(sq, "SELECT from_byte, data FROM live_body WHERE call_id = ?1 ORDER BY from_byte", e);
+    sqlite3_stmt *st =
+        sql_prepare(sq, "SELECT from_byte, data FROM live_body WHERE call_id = ?1 ORDER BY from_byte", e);
     if (!st)
         return -1;
     sqlite3_bind_int64(st, 1, id);

@@ -4,7 +4,7 @@
 #include "base/clock.h"
 #include "log/reader.h"
 
-#define NOW_MS ((int64_t)1795351351000) /* 2026-11-22 12:42:31 UTC */
+#define NOW_MS  ((int64_t)1795351351000) /* 2026-11-22 12:42:31 UTC */
 #define HOUR_MS ((int64_t)3600000)
 
 static struct err e;
@@ -12,8 +12,10 @@ static struct err e;
 static void add_break(int id, int64_t started_at, const char *reason, int cost)
 {
     char sql[256];
-    snprintf(sql, sizeof sql, "INSERT INTO call(id,state,started_at,finished_at,cache_break,cache_break_microusd)"
-             " VALUES(%d,'done',%lld,%lld,%s,%d)", id, (long long)started_at, (long long)started_at + 5, reason, cost);
+    snprintf(sql, sizeof sql,
+             "INSERT INTO call(id,state,started_at,finished_at,cache_break,cache_break_microusd)"
+             " VALUES(%d,'done',%lld,%lld,%s,%d)",
+             id, (long long)started_at, (long long)started_at + 5, reason, cost);
     tmplog_run(sql);
 }
 
@@ -44,8 +46,10 @@ static void test_spend_by_day_and_week_keeps_all_money(void **state)
     int64_t sum = 0;
     char sql[256];
     for (int i = 0; i < 8; i++) { /* more models than have a series of their own */
-        snprintf(sql, sizeof sql, "INSERT INTO day_sum(day,session_id,model,provider,purpose,calls,cost_microusd)"
-                 " VALUES(%d,'s','m%d','p','main',1,%d)", i % 2 ? 20261122 : 20261121, i, 1000 - i);
+        snprintf(sql, sizeof sql,
+                 "INSERT INTO day_sum(day,session_id,model,provider,purpose,calls,cost_microusd)"
+                 " VALUES(%d,'s','m%d','p','main',1,%d)",
+                 i % 2 ? 20261122 : 20261121, i, 1000 - i);
         tmplog_run(sql);
     }
     assert_int_equal(reader_spend(tmplog, SPEND_DAYS, NOW_MS, &c, &e), 0);
@@ -70,8 +74,10 @@ static void test_spend_by_hour_counts_a_call_where_it_ended(void **state)
     int64_t start = clock_day_start_ms(NOW_MS);
     char sql[256];
     for (int i = 0; i < 3; i++) {
-        snprintf(sql, sizeof sql, "INSERT INTO minute_sum(minute,model,provider,calls,cost_microusd)"
-                 " VALUES(%lld,'m','p%d',1,10)", (long long)((start + i * HOUR_MS) / 60000 + 59), i);
+        snprintf(sql, sizeof sql,
+                 "INSERT INTO minute_sum(minute,model,provider,calls,cost_microusd)"
+                 " VALUES(%lld,'m','p%d',1,10)",
+                 (long long)((start + i * HOUR_MS) / 60000 + 59), i);
         tmplog_run(sql);
     }
     assert_int_equal(reader_spend(tmplog, SPEND_HOURS, NOW_MS, &c, &e), 0);
@@ -86,7 +92,8 @@ static void test_groups_by_folder(void **state)
 {
     (void)state;
     struct group_page p;
-    tmplog_run("INSERT INTO session(session_id,first_at,last_at,work_dir) VALUES('s',1,1,'/src/api'),('t',1,1,'/src/api'),('u',1,1,NULL)");
+    tmplog_run("INSERT INTO session(session_id,first_at,last_at,work_dir) "
+               "VALUES('s',1,1,'/src/api'),('t',1,1,'/src/api'),('u',1,1,NULL)");
     tmplog_run("INSERT INTO day_sum(day,session_id,model,provider,purpose,calls,cost_microusd) VALUES"
                "(20261122,'s','m','p','main',1,5),(20261122,'t','m','p','main',1,6),(20261122,'u','m','p','main',1,1)");
     assert_int_equal(reader_groups(tmplog, clock_day_start_ms(NOW_MS), GROUP_FOLDER, &p, &e), 0);

@@ -208,7 +208,6 @@ static void draw_head(struct canvas *c, int row, const struct page *page)
     canvas_put(c, row, 17, 8, INK_DIM, "MODEL");
     canvas_put_right(c, row, page->bar_col - 14, 5, INK_DIM, "ST");
     canvas_put_right(c, row, page->bar_col - 8, 7, INK_DIM, "GAP");
-    canvas_put(c, row, page->bar_col, page->bar_width, INK_DIM, "GAP, WAITING, STREAMING");
     canvas_put_right(c, row, c->cols - 8, 7, INK_DIM, "TOOK");
 }
 

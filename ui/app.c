@@ -361,6 +361,9 @@ static void act_elsewhere(struct app *a, enum action action)
     case ACTION_PRESET:
         switch_preset(a);
         break;
+    case ACTION_LIFT:
+        budgets_lift_now(a);
+        break;
     case ACTION_ROUTES:
         routes_open(a);
         break;

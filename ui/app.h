@@ -139,6 +139,8 @@ void switch_key(struct app *a, int key);
 void switch_undo(struct app *a);
 void switch_preset(struct app *a);
 void switch_check(struct app *a);
+/* Let the budgets that block go for an hour. */
+void budgets_lift_now(struct app *a);
 /* Routes were written: the gateway has a second to show them on its health page. */
 void switch_watch(struct app *a);
 void routes_open(struct app *a);

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "log/budgets.h"
 #include "log/presets.h"
 #include "ui/app.h"
 #include "ui/columns.h"
@@ -190,4 +191,17 @@ void switch_preset(struct app *a)
     if (rc == 0)
         switch_watch(a);
     free(now);
+}
+
+void budgets_lift_now(struct app *a)
+{
+    struct err e = {""};
+    int count = 0;
+    if (budgets_lift(a->db, NULL, clock_wall_ms() + BUDGET_LIFT_MS, &count, &e) < 0)
+        app_notice(a, INK_BAD, "%s", e.text);
+    else if (count == 0)
+        app_notice(a, INK_DIM, "No budget blocks; spantop budget set day 20 --block makes one.");
+    else
+        app_notice(a, INK_GOOD, "Budgets block nothing for an hour.  spantop budget lift --for 0s ends it.");
+    a->data.sums_due_us = 0; /* show it at once */
 }

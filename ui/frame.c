@@ -228,6 +228,8 @@ static void alert_text(const struct app *a, char *out, size_t size)
     else if (d->has_health && d->health.dropped > 0)
         snprintf(out, size, "%lld calls or bodies could not be logged since the gateway started.",
                  (long long)d->health.dropped);
+    else if (d->budget[0])
+        snprintf(out, size, "%s%s", d->budget, d->is_blocked ? "  b lifts it for an hour." : "");
 }
 
 static void draw_alert(struct canvas *c, int row, const char *text)

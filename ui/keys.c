@@ -29,6 +29,7 @@ static const struct key_binding table[] = {
     {SWITCHES | PLACE_ROUTES, {'u'}, ACTION_UNDO, "u", "undo", "take back the last switch"},
     {PLACE_CACHE | PLACE_SPEND, {'u'}, ACTION_UNDO, "u", NULL, "take back the last switch"},
     {PAGES | PLACE_ROUTES, {'P'}, ACTION_PRESET, "P", NULL, "use the next preset; after the last, none"},
+    {PAGES, {'b'}, ACTION_LIFT, "b", NULL, "lift the budgets that block, for an hour"},
     {PAGES, {'r'}, ACTION_ROUTES, "r", NULL, "the routes: what is switched, for whom"},
     {PLACE_ROUTES, {KEY_CODE_ENTER}, ACTION_OPEN, "Enter", "edit", "edit the route"},
     {PLACE_ROUTES, {'a'}, ACTION_ADD, "a", "add", "add a route"},

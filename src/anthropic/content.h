@@ -8,6 +8,9 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include <stdint.h>
+
+#include "anthropic/media.h"
 #include "base/buf.h"
 #include "base/span.h"
 
@@ -43,16 +46,25 @@ void content_done(struct content *c);
 /* A request as a tree of elements in reading order: system blocks, tools,
  * messages with their blocks. */
 struct content_node {
-    int depth;             /* 0 section (system, tools, messages), 1 element, 2 block of a message */
+    int depth;             /* 0 section (system, tools, messages), 1 element, 2 block of a message, 3 of a tool's result */
     char label[160];       /* "tool Bash", "user", "text", … already clean of control characters */
     struct span at;        /* the element's bytes in the body */
     bool has_cache_control;
+    char cache_ttl[8];     /* "5m", "1h"; "" when it has no mark */
+    struct media media;    /* kind MEDIA_NONE: no image and no document */
+    int64_t tokens;        /* by content_tree_estimate(); -1 unknown */
 };
 struct content_tree {
     struct content_node *nodes;
     size_t count;
 };
 void content_tree_from_request(const char *body, size_t len, struct content_tree *t);
+/* About how many tokens each element is: four bytes of text are one, an image is what
+ * its pixels make.  With counted >= 0 (what the answer said of the whole input) all
+ * are scaled so that the sections add up to it.  An element whose tokens nobody can
+ * tell (a PDF, an image of unknown size) has -1, so has what holds it, and then
+ * nothing is scaled.  Were they scaled? */
+bool content_tree_estimate(struct content_tree *t, int64_t counted);
 void content_tree_done(struct content_tree *t);
 
 #endif

@@ -32,10 +32,18 @@ static void set_label(struct content_node *n, const char *text)
     buf_done(&clean);
 }
 
-static void add_node(struct growing *g, int depth, struct span at, const char *label)
+/* Without a ttl a mark lives for five minutes. */
+static void read_mark(struct content_node *n, const char *s)
 {
     struct span v;
 
+    n->has_cache_control = field_member(s, n->at, "cache_control", &v) && !field_begins(s, v, 'n');
+    if (n->has_cache_control && !field_from_member(n->cache_ttl, sizeof n->cache_ttl, s, v, "ttl"))
+        field_copy(n->cache_ttl, sizeof n->cache_ttl, "5m", 2);
+}
+
+static void add_node(struct growing *g, int depth, struct span at, const char *label, const struct media *media)
+{
     if (g->t->count == NODES_MAX)
         return;
     if (g->t->count == g->room) {
@@ -43,8 +51,10 @@ static void add_node(struct growing *g, int depth, struct span at, const char *l
         g->t->nodes = xrealloc(g->t->nodes, g->room * sizeof *g->t->nodes);
     }
     struct content_node *n = &g->t->nodes[g->t->count++];
-    *n = (struct content_node){.depth = depth, .at = at};
-    n->has_cache_control = field_member(g->s, at, "cache_control", &v) && !field_begins(g->s, v, 'n');
+    *n = (struct content_node){.depth = depth, .at = at, .tokens = -1};
+    if (media)
+        n->media = *media;
+    read_mark(n, g->s);
     set_label(n, label);
 }
 
@@ -55,17 +65,31 @@ static void add_block(struct growing *g, int depth, struct span block)
     char type[48] = "value";
     char name[96] = "";
     char label[160];
-    struct span source;
+    struct media media;
 
     if (field_begins(g->s, block, '"'))
         field_copy(type, sizeof type, "text", 4);
     field_from_member(type, sizeof type, g->s, block, "type");
     for (size_t i = 0; i < sizeof names / sizeof *names && !name[0]; i++)
         field_from_member(name, sizeof name, g->s, block, names[i]);
-    if (!name[0] && field_member(g->s, block, "source", &source))
-        field_from_member(name, sizeof name, g->s, source, "media_type");
+    media_from_block(g->s, block, &media);
+    if (!name[0])
+        field_copy(name, sizeof name, media.type, strlen(media.type));
     snprintf(label, sizeof label, "%s%s%s", type, name[0] ? " " : "", name);
-    add_node(g, depth, block, label);
+    add_node(g, depth, block, label, &media);
+}
+
+/* What a tool gave back may be blocks in turn: texts, images. */
+static void add_result_blocks(struct growing *g, int depth, struct span block)
+{
+    struct span type, content;
+
+    if (!field_member(g->s, block, "type", &type) || !field_value_is(g->s, type, "tool_result") ||
+        !field_member(g->s, block, "content", &content) || !field_begins(g->s, content, '['))
+        return;
+    struct json_iter it = json_array(g->s, field_end(content), content.off);
+    while (json_next(&it))
+        add_block(g, depth, it.value);
 }
 
 static void add_tool(struct growing *g, struct span tool)
@@ -76,7 +100,7 @@ static void add_tool(struct growing *g, struct span tool)
     if (!field_from_member(name, sizeof name, g->s, tool, "name"))
         field_from_member(name, sizeof name, g->s, tool, "type");
     snprintf(label, sizeof label, "tool %s", name);
-    add_node(g, 1, tool, label);
+    add_node(g, 1, tool, label, NULL);
 }
 
 /* The blocks of a content or system value; a plain string is one text. */
@@ -87,8 +111,10 @@ static void add_blocks(struct growing *g, int depth, struct span content)
         return;
     }
     struct json_iter it = json_array(g->s, field_end(content), content.off);
-    while (json_next(&it))
+    while (json_next(&it)) {
         add_block(g, depth, it.value);
+        add_result_blocks(g, depth + 1, it.value);
+    }
 }
 
 static void add_message(struct growing *g, struct span message)
@@ -97,7 +123,7 @@ static void add_message(struct growing *g, struct span message)
     struct span content;
 
     field_from_member(role, sizeof role, g->s, message, "role");
-    add_node(g, 1, message, role);
+    add_node(g, 1, message, role, NULL);
     if (field_member(g->s, message, "content", &content))
         add_blocks(g, 2, content);
 }
@@ -108,7 +134,7 @@ static void add_tools(struct growing *g, struct span tools)
 {
     struct json_iter it = json_array(g->s, field_end(tools), tools.off);
 
-    add_node(g, 0, tools, "tools");
+    add_node(g, 0, tools, "tools", NULL);
     while (json_next(&it))
         add_tool(g, it.value);
 }
@@ -117,7 +143,7 @@ static void add_messages(struct growing *g, struct span messages)
 {
     struct json_iter it = json_array(g->s, field_end(messages), messages.off);
 
-    add_node(g, 0, messages, "messages");
+    add_node(g, 0, messages, "messages", NULL);
     while (json_next(&it))
         add_message(g, it.value);
 }
@@ -133,7 +159,7 @@ void content_tree_from_request(const char *body, size_t len, struct content_tree
     if (!field_begins(body, top, '{'))
         return;
     if (field_member(body, top, "system", &v)) {
-        add_node(&g, 0, v, "system");
+        add_node(&g, 0, v, "system", NULL);
         add_blocks(&g, 1, v);
     }
     if (field_member(body, top, "tools", &v) && field_begins(body, v, '['))
@@ -146,4 +172,60 @@ void content_tree_done(struct content_tree *t)
 {
     free(t->nodes);
     *t = (struct content_tree){NULL, 0};
+}
+
+/* --- Tokens ----------------------------------------------------------------------- */
+
+#define BYTES_PER_TOKEN 4 /* English and code; Claude's tokenizers make 3 to 4.5 of it */
+
+static bool is_leaf(const struct content_tree *t, size_t i)
+{
+    return i + 1 == t->count || t->nodes[i + 1].depth <= t->nodes[i].depth;
+}
+
+/* What the element weighs, unscaled; -1: nobody can tell. */
+static double weight_of(const struct content_node *n)
+{
+    if (n->depth == 0) /* an empty section */
+        return 0;
+    bool is_text = n->media.kind == MEDIA_NONE || (n->media.kind == MEDIA_DOCUMENT && strcmp(n->media.type, "text/plain") == 0);
+    return is_text ? (double)n->at.len / BYTES_PER_TOKEN : (double)media_tokens(&n->media);
+}
+
+/* What holds others is their sum; unknown as soon as one of them is. */
+static void sum_up(struct content_tree *t)
+{
+    for (size_t i = t->count; i-- > 0;) {
+        if (is_leaf(t, i))
+            continue;
+        int64_t sum = 0;
+        for (size_t k = i + 1; k < t->count && t->nodes[k].depth > t->nodes[i].depth; k++)
+            if (t->nodes[k].depth == t->nodes[i].depth + 1)
+                sum = sum < 0 || t->nodes[k].tokens < 0 ? -1 : sum + t->nodes[k].tokens;
+        t->nodes[i].tokens = sum;
+    }
+}
+
+bool content_tree_estimate(struct content_tree *t, int64_t counted)
+{
+    double all = 0;
+    double before = 0;
+    bool is_known = counted >= 0;
+
+    for (size_t i = 0; i < t->count; i++) {
+        double weight = is_leaf(t, i) ? weight_of(&t->nodes[i]) : 0;
+        is_known = is_known && weight >= 0;
+        all += weight > 0 ? weight : 0;
+    }
+    bool is_scaled = is_known && all > 0;
+    double scale = is_scaled ? (double)counted / all : 1;
+    for (size_t i = 0; i < t->count; i++) {
+        double weight = is_leaf(t, i) ? weight_of(&t->nodes[i]) : 0;
+        double behind = before + (weight > 0 ? weight * scale : 0);
+        /* What rounding takes here it gives to the next: the sum stays what was counted. */
+        t->nodes[i].tokens = weight < 0 ? -1 : (int64_t)(behind + 0.5) - (int64_t)(before + 0.5);
+        before = behind;
+    }
+    sum_up(t);
+    return is_scaled;
 }

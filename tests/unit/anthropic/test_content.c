@@ -314,6 +314,74 @@ static void test_tree_is_bounded(void **state)
     buf_done(&body);
 }
 
+static void test_results_of_tools_and_their_marks(void **state)
+{
+    (void)state;
+    assert_outline("{\"messages\":[{\"role\":\"user\",\"content\":[{\"type\":\"tool_result\",\"tool_use_id\":\"t\",\"content\":"
+                   "[{\"type\":\"text\",\"text\":\"x\"},7]}]}]}",
+                   "0 messages =\n"
+                   "1 user ={\"role\":\"user\",\"content\":[{\"type\":\"tool_result\",\"tool_use_id\":\"t\",\"content\":"
+                   "[{\"type\":\"text\",\"text\":\"x\"},7]}]}\n"
+                   "2 tool_result t ={\"type\":\"tool_result\",\"tool_use_id\":\"t\",\"content\":"
+                   "[{\"type\":\"text\",\"text\":\"x\"},7]}\n"
+                   "3 text ={\"type\":\"text\",\"text\":\"x\"}\n"
+                   "3 value =7\n");
+    static const char body[] = "{\"system\":[{\"text\":\"a\",\"cache_control\":{\"type\":\"ephemeral\",\"ttl\":\"1h\"}},"
+                               "{\"text\":\"a\",\"cache_control\":{\"type\":\"ephemeral\"}},{\"text\":\"b\"}]}";
+    struct content_tree t;
+    content_tree_from_request(body, sizeof body - 1, &t);
+    assert_int_equal(t.count, 4);
+    assert_string_equal(t.nodes[1].cache_ttl, "1h");
+    assert_string_equal(t.nodes[2].cache_ttl, "5m");
+    assert_string_equal(t.nodes[3].cache_ttl, "");
+    content_tree_done(&t);
+}
+
+/* The tokens of every element, "-" unknown. */
+static char *tokens_of(const char *body, int64_t counted, bool *is_scaled)
+{
+    struct content_tree t;
+    struct buf out;
+    buf_init(&out);
+    content_tree_from_request(body, strlen(body), &t);
+    *is_scaled = content_tree_estimate(&t, counted);
+    for (size_t i = 0; i < t.count; i++)
+        if (t.nodes[i].tokens < 0)
+            buf_puts(&out, "- ");
+        else
+            buf_printf(&out, "%d ", (int)t.nodes[i].tokens);
+    content_tree_done(&t);
+    return buf_take(&out, NULL);
+}
+
+static void assert_tokens(const char *body, int64_t counted, const char *expected, bool scaled)
+{
+    bool is_scaled;
+    char *came = tokens_of(body, counted, &is_scaled);
+    assert_string_equal(came, expected);
+    assert_int_equal(is_scaled, scaled);
+    free(came);
+}
+
+#define PIXEL_PNG "iVBORw0KGgoAAAANSUhEUgAAAu4AAAB4CAYAAAA=" /* the head of 750 by 120 */
+
+static void test_tokens_are_estimated_and_add_up(void **state)
+{
+    (void)state;
+    static const char text[] = "{\"system\":\"0123456789abcdef\",\"messages\":[{\"content\":\"0123456789abcdef\"},{\"content\":\"012345\"}]}";
+    assert_tokens(text, -1, "5 5 6 4 4 2 2 ", false); /* 18, 18 and 8 bytes at four a token, rounded as a sum */
+    assert_tokens(text, 1000, "409 409 591 409 409 182 182 ", true);
+    assert_tokens(text, 7, "3 3 4 3 3 1 1 ", true);
+    assert_tokens("{\"messages\":[]}", 1000, "0 ", false);
+    static const char image[] = "{\"messages\":[{\"content\":[{\"type\":\"image\",\"source\":{\"type\":\"base64\","
+                                "\"media_type\":\"image/png\",\"data\":\"" PIXEL_PNG "\"}}]},{\"content\":\"x\"}]}";
+    assert_tokens(image, -1, "121 120 120 1 1 ", false);
+    assert_tokens(image, 242, "242 240 240 2 2 ", true);
+    static const char unknown[] = "{\"messages\":[{\"content\":[{\"type\":\"document\",\"source\":{\"type\":\"file\","
+                                  "\"file_id\":\"f\"}}]},{\"content\":\"01\"}]}";
+    assert_tokens(unknown, 500, "- - - 1 1 ", false); /* nothing is made up */
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -333,6 +401,8 @@ int main(void)
         cmocka_unit_test(test_tree_of_odd_bodies),
         cmocka_unit_test(test_labels_are_clean),
         cmocka_unit_test(test_tree_is_bounded),
+        cmocka_unit_test(test_results_of_tools_and_their_marks),
+        cmocka_unit_test(test_tokens_are_estimated_and_add_up),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

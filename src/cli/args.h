@@ -13,11 +13,15 @@
 #include "base/attr.h"
 #include "base/err.h"
 
-/* Tables end with a name of NULL. */
+/* Tables end with a name of NULL.  An option that may stand in spantop.conf, too,
+ * has an example; what is not said is NULL. */
 struct option_spec {
-    const char *name;  /* without dashes */
-    const char *value; /* what --help calls the value; NULL: a flag */
-    const char *help;  /* "": told elsewhere, help has no room; NULL: nobody need know */
+    const char *name;     /* without dashes */
+    const char *value;    /* what --help calls the value; NULL: a flag */
+    const char *help;     /* "": told elsewhere, help has no room; NULL: nobody need know */
+    const char *fallback; /* the default, as it would be written */
+    const char *example;  /* a value as it would stand in the file */
+    const char *more;     /* what spantop.conf(5) says of it, in sentences */
 };
 
 struct arg {

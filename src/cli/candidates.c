@@ -223,9 +223,6 @@ static void offer_commands(const struct line *l)
 
 static void offer_words(const struct line *l)
 {
-    static const char *const verbs[] = {"add", "edit", "enable", "disable", "raise", "rm", NULL};
-    static const char *const shells[] = {"bash", "zsh", "fish", NULL};
-    static const char *const preset_verbs[] = {"save", "use", "off", "list", "rm", NULL};
     const char *name = l->command->name;
     if (strcmp(name, "route") == 0 && l->own_words >= 1 && strcmp(l->first, "add") != 0)
         offer_from_log(l, offer_routes);
@@ -233,18 +230,13 @@ static void offer_words(const struct line *l)
         offer_from_log(l, offer_presets);
     if (l->own_words > 0)
         return;
+    offer_list(l, l->command->words);
     if (strcmp(name, "model") == 0)
         offer_models(l);
     else if (strcmp(name, "provider") == 0)
         offer_providers(l);
     else if (strcmp(name, "show") == 0)
         offer_from_log(l, offer_calls);
-    else if (strcmp(name, "route") == 0)
-        offer_list(l, verbs);
-    else if (strcmp(name, "preset") == 0)
-        offer_list(l, preset_verbs);
-    else if (strcmp(name, "completion") == 0)
-        offer_list(l, shells);
 }
 
 void candidates_print(char *const *words, size_t count)

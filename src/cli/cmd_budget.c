@@ -256,5 +256,6 @@ const struct command command_budget = {
     .example = "spantop budget set day 20\nspantop budget set session 5 --warn\nspantop budget lift --for 30m",
     .options = options,
     .max_words = 3,
+    .words = (const char *const[]){"set", "rm", "lift", "show", NULL},
     .run = budget,
 };

@@ -58,5 +58,6 @@ const struct command command_completion = {
     .min_words = 1,
     .max_words = (size_t)-1,
     .stops_at_word = true,
+    .words = (const char *const[]){"bash", "zsh", "fish", NULL},
     .run = completion,
 };

@@ -170,5 +170,6 @@ const struct command command_preset = {
     .options = options,
     .min_words = 1,
     .max_words = 2,
+    .words = (const char *const[]){"save", "use", "off", "list", "rm", NULL},
     .run = preset,
 };

@@ -309,5 +309,6 @@ const struct command command_route = {
     .options = route_options,
     .min_words = 1,
     .max_words = 64,
+    .words = (const char *const[]){"add", "edit", "enable", "disable", "raise", "rm", NULL},
     .run = route,
 };

@@ -32,10 +32,12 @@ struct command {
     const char *text;     /* what --help says beyond that, or "" */
     const char *example;  /* lines that can be typed as they stand */
     const struct option_spec *options; /* its own; may be NULL */
+    const char *const *words; /* what its first word may be, for completion; NULL: anything */
     size_t min_words;
     size_t max_words;
     bool is_minor;        /* the list of commands only names it, so that it fits a screen */
     bool stops_at_word;   /* what follows its first word belongs to somebody else */
+    bool loads_no_settings; /* runs with a config file that is broken, too; c->settings is empty */
     /* The exit status.  A sentence in e goes to stderr; with CLI_USAGE a hint follows. */
     int (*run)(struct cli *c, struct err *e);
 };
@@ -70,6 +72,6 @@ void cli_command_line(const struct cli *c, const char *words, struct buf *out);
 
 extern const struct command command_serve, command_stop, command_status, command_run, command_env, command_setup, command_doctor, command_model,
     command_provider, command_models, command_routes, command_route, command_preset, command_calls, command_show, command_stats, command_budget, command_report,
-    command_reconcile, command_demo, command_sim, command_completion;
+    command_reconcile, command_demo, command_sim, command_config, command_completion;
 
 #endif

@@ -36,6 +36,7 @@ const struct command *const commands[] = {
     &command_demo,
     &command_report,
     &command_sim,
+    &command_config,
     &command_completion,
     NULL,
 };
@@ -77,7 +78,10 @@ static void print_option(const struct option_spec *s)
 {
     char head[64];
     snprintf(head, sizeof head, "--%s%s%s", s->name, s->value ? " " : "", s->value ? s->value : "");
-    printf("  %-22s %s\n", head, s->help);
+    printf("  %-22s %s", head, s->help);
+    if (s->fallback)
+        printf(" (%s)", s->fallback);
+    putchar('\n');
 }
 
 static void print_lines(const char *before, const char *lines)

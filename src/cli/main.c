@@ -55,9 +55,9 @@ static int run_command(struct cli *c, struct err *e)
     int status = check_words(c, e);
     if (status != CLI_DONE)
         return status;
-    if (settings_load(&c->settings, &c->args, e) != 0)
+    if (!c->command->loads_no_settings && settings_load(&c->settings, &c->args, e) != 0)
         return CLI_USAGE;
-    text_set_ascii(!c->settings.unicode);
+    text_set_ascii(!c->settings.unicode && !c->command->loads_no_settings);
     status = c->command->run(c, e);
     return status < 0 ? CLI_FAILED : status;
 }

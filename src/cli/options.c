@@ -15,160 +15,60 @@
 #include "cli/values.h"
 #include "log/db.h"
 
-#define CONFIG_MAX ((size_t)1 << 20) /* a config file is a page, not a book */
-#define KEY_MAX    ((size_t)4096)    /* Respan's keys have about 50 characters */
+#define KEY_MAX ((size_t)4096) /* Respan's keys have about 50 characters */
 
 const struct option_spec common_options[] = {
-    {"listen", "ADDR:PORT", "where the gateway listens (" LISTEN_DEFAULT ")"},
-    {"upstream", "URL", "endpoint (" UPSTREAM_DEFAULT ")"},
-    {"log", "FILE", "the log ($XDG_DATA_HOME/spantop/log.db)"},
-    {"key-file", "FILE", "the Respan key, where RESPAN_API_KEY is not set"},
-    {"config", "FILE", "settings ($XDG_CONFIG_HOME/spantop/spantop.conf)"},
-    {"no-color", NULL, "no colours (also NO_COLOR); --no-unicode: ASCII only"},
-    {"no-unicode", NULL, ""},
+    {"listen", "ADDR:PORT", "where the gateway listens", LISTEN_DEFAULT, "127.0.0.1:5000",
+     "Where the gateway listens. Beyond the loopback every client must bring a key."},
+    {"upstream", "URL", "endpoint", UPSTREAM_DEFAULT, "https://endpoint.example/api/anthropic/",
+     "Where calls go. Where RESPAN_BASE_URL is set, the default is that with anthropic/ behind it."},
+    {"log", "FILE", "the log", "$XDG_DATA_HOME/spantop/log.db", "~/spantop/log.db",
+     "The log, an SQLite database; its folder is made, for you alone, where it is missing."},
+    {"key-file", "FILE", "the Respan key, where RESPAN_API_KEY is not set", NULL, "~/.config/spantop/respan.key",
+     "A file with the Respan key and nothing else, readable by you alone. RESPAN_API_KEY goes first."},
+    {"config", "FILE", "settings", "$XDG_CONFIG_HOME/spantop/spantop.conf"},
+    {"no-color", NULL, "no colours (also NO_COLOR); --no-unicode: ASCII only", NULL, "yes",
+     "No colours in the dashboard and in tables. The variable NO_COLOR does the same."},
+    {"no-unicode", NULL, "", NULL, "yes", "ASCII only, as in a locale that is not UTF-8."},
     {"help", NULL, "help for the command; --version: the version"},
     {"version", NULL, ""},
-    {"no-bodies", NULL, "gateway: log no bodies"},
-    {"redact", "PATTERN", "gateway: log bodies without what matches; repeatable"},
-    {"max-log-bytes", "SIZE", "gateway: bound of the log, like 2G (none)"},
-    {"keep", "TIME", "gateway: how long calls are kept, like 90d (for ever)"},
-    {"max-body-bytes", "SIZE", "gateway: largest request, above it 413 (64M)"},
-    {"max-held-bytes", "SIZE", "gateway: what all requests may hold, above it 503 (1G)"},
-    {"max-queue-bytes", "SIZE", "gateway: what may wait for the disk (128M)"},
-    {"idle-timeout", "TIME", "gateway: upstream silent for so long: 504 (10m)"},
-    {"connect-timeout", "TIME", "gateway: upstream not reached for so long: 502 (10s)"},
-    {"no-model-list", NULL, "gateway: do not fetch Respan's model list"},
-    {"pin-failures", "N", "gateway: failures in a row until a pin lets go (3)"},
-    {"pin-rest", "TIME", "gateway: for how long it lets go (5m)"},
-    {"pin-long-wait", "TIME", "gateway: a 429 that asks for so long counts (30s)"},
-    {"ca-file", "FILE", "gateway: trust these certificates, not the system's"},
+    {"no-bodies", NULL, "gateway: log no bodies", NULL, "yes", "Rows and figures alone go into the log, no bodies."},
+    {"redact", "PATTERN", "gateway: log bodies without what matches; repeatable", NULL, "ghp_[A-Za-z0-9]{36}",
+     "What matches this POSIX extended expression is logged as [redacted]. May stand several times; the wire is "
+     "never touched."},
+    {"max-log-bytes", "SIZE", "gateway: bound of the log, like 2G", "none", "2G",
+     "Bound of the log. The oldest bodies go first, then rows; sums stay."},
+    {"keep", "TIME", "gateway: how long calls are kept, like 90d", "for ever", "90d",
+     "How long calls are kept; a number alone counts days. Sums stay."},
+    {"max-body-bytes", "SIZE", "gateway: largest request, above it 413", "64M", "32M",
+     "The largest request; a larger one is answered with 413."},
+    {"max-held-bytes", "SIZE", "gateway: what all requests may hold, above it 503", "1G", "512M",
+     "What the requests of all running calls may hold together; above it new ones get 503."},
+    {"max-queue-bytes", "SIZE", "gateway: what may wait for the disk", "128M", "64M",
+     "What may wait for the disk. Above it bodies, then rows are dropped and counted; calls go on."},
+    {"idle-timeout", "TIME", "gateway: upstream silent for so long: 504", "10m", "5m",
+     "How long the upstream may be silent before the call ends with 504; a number alone counts seconds."},
+    {"connect-timeout", "TIME", "gateway: upstream not reached for so long: 502", "10s", "5s",
+     "How long reaching the upstream may take before the call ends with 502; a number alone counts seconds."},
+    {"no-model-list", NULL, "gateway: do not fetch Respan's model list", NULL, "yes",
+     "Respan's model list and prices are not fetched; the built-in ones count."},
+    {"pin-failures", "N", "gateway: failures in a row until a pin lets go", "3", "5",
+     "After so many failures in a row a provider's pin lets go for a while."},
+    {"pin-rest", "TIME", "gateway: for how long it lets go", "5m", "2m",
+     "For how long it lets go; a number alone counts seconds."},
+    {"pin-long-wait", "TIME", "gateway: a 429 that asks for so long counts", "30s", "1m",
+     "A 429 that asks to wait at least so long counts as a failure of the pinned provider."},
+    {"ca-file", "FILE", "gateway: trust these certificates, not the system's", NULL, "/etc/ssl/own-ca.pem",
+     "Certificates to trust instead of the system's, in PEM. TLS is verified always."},
     {NULL, NULL, NULL},
 };
 
-/* --- The config file ----------------------------------------------------- */
-
-/* An entry stays a pair of strings until the setting is asked for. */
-struct entry {
-    char *name;
-    char *value;
-    unsigned line;
-};
-struct config {
-    const char *path;
-    struct entry *entries;
-    size_t count;
-};
-
-static void config_done(struct config *c)
+const char *option_default(const struct option_spec *o)
 {
-    for (size_t i = 0; i < c->count; i++) {
-        free(c->entries[i].name);
-        free(c->entries[i].value);
-    }
-    free(c->entries);
+    return o->fallback ? o->fallback : o->value ? "none" : "no";
 }
 
-static char *trim(char *s)
-{
-    while (isspace((unsigned char)*s))
-        s++;
-    char *end = s + strlen(s);
-    while (end > s && isspace((unsigned char)end[-1]))
-        *--end = '\0';
-    return s;
-}
-
-static char *unquote(char *s)
-{
-    size_t len = strlen(s);
-    if (len >= 2 && s[0] == '"' && s[len - 1] == '"') {
-        s[len - 1] = '\0';
-        return s + 1;
-    }
-    return s;
-}
-
-static bool may_stand_in_config(const char *name)
-{
-    static const char *const only_typed[] = {"config", "help", "version"};
-    for (size_t i = 0; i < sizeof only_typed / sizeof *only_typed; i++) {
-        if (strcmp(name, only_typed[i]) == 0)
-            return false;
-    }
-    return option_find(common_options, name, strlen(name)) != NULL;
-}
-
-static int config_line(struct config *c, char *text, unsigned line, struct err *e)
-{
-    text = trim(text);
-    if (*text == '\0' || *text == '#')
-        return 0;
-    char *equals = strchr(text, '=');
-    if (!equals)
-        return err_set(e, "%s:%u: expected NAME = VALUE", c->path, line);
-    *equals = '\0';
-    char *name = trim(text), *value = unquote(trim(equals + 1));
-    if (!may_stand_in_config(name))
-        return err_set(e, "%s:%u: there is no setting \"%s\"; spantop help options lists them", c->path, line, name);
-    c->entries = xrealloc(c->entries, (c->count + 1) * sizeof *c->entries);
-    c->entries[c->count++] = (struct entry){xstrdup(name), xstrdup(value), line};
-    return 0;
-}
-
-static int config_read(struct config *c, const char *path, struct err *e)
-{
-    struct buf text;
-    *c = (struct config){.path = path};
-    buf_init(&text);
-    int r = file_read(path, CONFIG_MAX, &text, e);
-    unsigned line = 0;
-    char *rest = text.len ? text.data : NULL;
-    while (r == 0 && rest) {
-        char *here = strsep(&rest, "\n");
-        r = config_line(c, here, ++line, e);
-    }
-    buf_done(&text);
-    return r;
-}
-
-/* --- One value from its four sources -------------------------------------- */
-
-struct sources {
-    const struct args *args;
-    struct config config;
-};
-
-struct found {
-    const char *text; /* NULL: nobody says */
-    char what[160];   /* who says: "--listen", "SPANTOP_LISTEN", "spantop.conf:3: listen" */
-};
-
-static const char *environment_get(const char *name, char *variable, size_t size)
-{
-    snprintf(variable, size, "SPANTOP_%s", name);
-    for (char *p = variable; *p; p++)
-        *p = *p == '-' ? '_' : (char)toupper((unsigned char)*p);
-    const char *value = getenv(variable);
-    return value && *value ? value : NULL;
-}
-
-static struct found find(const struct sources *from, const char *name)
-{
-    struct found f = {.text = args_get(from->args, name)};
-    if (f.text) {
-        snprintf(f.what, sizeof f.what, "--%s", name);
-        return f;
-    }
-    f.text = environment_get(name, f.what, sizeof f.what);
-    for (size_t i = 0; !f.text && i < from->config.count; i++) {
-        const struct entry *entry = &from->config.entries[i];
-        if (strcmp(entry->name, name) != 0)
-            continue;
-        f.text = entry->value;
-        snprintf(f.what, sizeof f.what, "%.120s:%u: %s", from->config.path, entry->line, name);
-    }
-    return f;
-}
+/* --- One value ------------------------------------------------------------- */
 
 static void add_pattern(struct settings *s, size_t *count, const char *text, size_t len)
 {
@@ -181,22 +81,21 @@ static void add_pattern(struct settings *s, size_t *count, const char *text, siz
  * any.  In the environment a line is a pattern. */
 static void load_redact(struct settings *s, const struct sources *from)
 {
-    char variable[64];
     size_t count = 0;
+    struct found f = sources_find(from, "redact");
     for (size_t i = 0; i < from->args->option_count; i++)
         if (strcmp(from->args->options[i].spec->name, "redact") == 0)
             add_pattern(s, &count, from->args->options[i].value, strlen(from->args->options[i].value));
-    s->redact_is_given = count > 0;
-    const char *line = count ? NULL : environment_get("redact", variable, sizeof variable);
-    bool is_in_environment = line != NULL;
+    s->redact_is_given = f.source == FROM_OPTION;
+    const char *line = f.source == FROM_ENVIRONMENT ? f.text : NULL;
     while (line && *line) {
         size_t len = strcspn(line, "\n");
         if (len > 0)
             add_pattern(s, &count, line, len);
         line += len + (line[len] == '\n');
     }
-    for (size_t i = 0; !is_in_environment && i < from->config.count; i++)
-        if (strcmp(from->config.entries[i].name, "redact") == 0 && !s->redact_is_given)
+    for (size_t i = 0; f.source == FROM_FILE && i < from->config.count; i++)
+        if (strcmp(from->config.entries[i].name, "redact") == 0)
             add_pattern(s, &count, from->config.entries[i].value, strlen(from->config.entries[i].value));
 }
 
@@ -205,45 +104,50 @@ static int find_flag(const struct sources *from, const char *name, bool *on, str
     *on = args_has(from->args, name);
     if (*on)
         return 0;
-    struct found f = find(from, name);
+    struct found f = sources_find(from, name);
     return f.text ? value_bool(f.what, f.text, on, e) : 0;
 }
 
 static int find_size(const struct sources *from, const char *name, int64_t *bytes, struct err *e)
 {
-    struct found f = find(from, name);
+    struct found f = sources_find(from, name);
     return f.text ? value_size(f.what, f.text, bytes, e) : 0;
 }
 
 /* n stays as it is when nobody says. */
 static int find_int(const struct sources *from, const char *name, int64_t min, int64_t max, int64_t *n, struct err *e)
 {
-    struct found f = find(from, name);
+    struct found f = sources_find(from, name);
     return f.text ? value_int(f.what, f.text, min, max, n, e) : 0;
 }
 
 static int find_duration(const struct sources *from, const char *name, int64_t unit_ms, int64_t *ms, struct err *e)
 {
-    struct found f = find(from, name);
+    struct found f = sources_find(from, name);
     return f.text ? value_duration(f.what, f.text, unit_ms, ms, e) : 0;
 }
 
-static char *absolute(const char *path)
+/* No shell has seen the file: ~/ is the home folder, and a relative path starts
+ * where the file lies, not where a command happens to be typed. */
+static char *path_in_config(const struct sources *from, const char *path)
 {
-    char *cwd = path[0] == '/' ? NULL : getcwd(NULL, 0);
-    char *full = cwd ? file_join(cwd, path) : xstrdup(path);
-    free(cwd);
+    const char *home = getenv("HOME");
+    if (strncmp(path, "~/", 2) == 0 && home && *home)
+        return file_join(home, path + 2);
+    char *folder = file_dir_of(from->config.path);
+    char *full = path[0] == '/' ? xstrdup(path) : file_join(folder, path);
+    free(folder);
     return full;
 }
 
 static int find_path(const struct sources *from, const char *name, char **path, struct err *e)
 {
-    struct found f = find(from, name);
+    struct found f = sources_find(from, name);
     if (!f.text)
         return 0;
     if (!*f.text)
         return err_set(e, "%s names no file", f.what);
-    *path = absolute(f.text);
+    *path = f.source == FROM_FILE ? path_in_config(from, f.text) : path_absolute(f.text);
     return 0;
 }
 
@@ -263,6 +167,9 @@ static int check_url(const char *what, const char *url, struct err *e)
     bool bad = !host || !*host || *host == '/';
     for (const char *p = url; !bad && *p; p++)
         bad = (unsigned char)*p <= ' ' || *p == 0x7f || *p == '?' || *p == '#';
+    const char *at = bad ? NULL : strchr(host, '@');
+    if (at && at < host + strcspn(host, "/"))
+        return err_set(e, "%s names a user or a password in its URL; only the key opens Respan, leave them out", what);
     if (bad)
         return err_set(e, "%s needs a URL such as %s, not \"%s\"", what, UPSTREAM_DEFAULT, url);
     return 0;
@@ -270,10 +177,8 @@ static int check_url(const char *what, const char *url, struct err *e)
 
 static int load_upstream(struct settings *s, const struct sources *from, struct err *e)
 {
-    struct found f = find(from, "upstream");
-    const char *base = getenv("RESPAN_BASE_URL");
-    if (base && !*base)
-        base = NULL;
+    struct found f = sources_find(from, "upstream");
+    const char *base = sources_variable(from, "RESPAN_BASE_URL");
     s->upstream_is_given = args_has(from->args, "upstream");
     if (f.text) {
         s->upstream = xstrdup(f.text);
@@ -297,8 +202,7 @@ static int load_terminal(struct settings *s, const struct sources *from, struct 
     bool no_color, no_unicode;
     if (find_flag(from, "no-color", &no_color, e) != 0 || find_flag(from, "no-unicode", &no_unicode, e) != 0)
         return -1;
-    const char *variable = getenv("NO_COLOR");
-    s->color = !no_color && !(variable && *variable);
+    s->color = !no_color && !sources_variable(from, "NO_COLOR");
     s->unicode = !no_unicode && strcmp(nl_langinfo(CODESET), "UTF-8") == 0;
     return 0;
 }
@@ -335,7 +239,7 @@ static int load_pins(struct settings *s, const struct sources *from, struct err 
     if (find_int(from, "pin-failures", 1, 1000, &s->pin_failures, e) != 0)
         return -1;
     for (size_t i = 0; i < sizeof times / sizeof *times; i++) {
-        struct found f = find(from, times[i].name);
+        struct found f = sources_find(from, times[i].name);
         if (f.text && value_duration(f.what, f.text, 1000, times[i].ms, e) != 0)
             return -1;
         if (f.text && *times[i].ms < 1)
@@ -344,47 +248,36 @@ static int load_pins(struct settings *s, const struct sources *from, struct err 
     return 0;
 }
 
-/* The default file may be missing, a named one may not. */
-static int load_config(struct settings *s, struct sources *from, struct err *e)
+int settings_from(struct settings *s, const struct sources *from, struct err *e)
 {
-    char variable[64];
-    const char *named = args_get(from->args, "config");
-    if (!named)
-        named = environment_get("config", variable, sizeof variable);
-    char *dir = file_xdg("CONFIG");
-    s->config_path = named ? absolute(named) : file_join(dir, "spantop.conf");
-    free(dir);
-    if (!named && access(s->config_path, F_OK) != 0) {
-        free(s->config_path);
-        s->config_path = NULL;
-        return 0;
+    *s = (struct settings){0};
+    struct found listen = sources_find(from, "listen");
+    s->listen = xstrdup(listen.text ? listen.text : LISTEN_DEFAULT);
+    s->listen_is_given = args_has(from->args, "listen");
+    if (value_address(listen.what, s->listen, e) != 0 || load_upstream(s, from, e) != 0 ||
+        find_path(from, "log", &s->log_path, e) != 0 || find_path(from, "key-file", &s->key_file, e) != 0 ||
+        find_path(from, "ca-file", &s->ca_file, e) != 0 || load_terminal(s, from, e) != 0 ||
+        load_gateway(s, from, e) != 0 || load_pins(s, from, e) != 0)
+        return -1;
+    s->config_path = xstrdup(from->config.path);
+    if (!s->log_path) {
+        char *path = db_default_path();
+        s->log_path = path_absolute(path); /* without HOME it is not */
+        free(path);
     }
-    return config_read(&from->config, s->config_path, e);
+    return 0;
 }
 
 int settings_load(struct settings *s, const struct args *a, struct err *e)
 {
-    struct sources from = {.args = a};
-    int r = -1;
+    struct sources from;
     *s = (struct settings){0};
-    if (load_config(s, &from, e) != 0)
-        goto out;
-    struct found listen = find(&from, "listen");
-    s->listen = xstrdup(listen.text ? listen.text : LISTEN_DEFAULT);
-    s->listen_is_given = args_has(a, "listen");
-    if (value_address(listen.what, s->listen, e) != 0 || load_upstream(s, &from, e) != 0 ||
-        find_path(&from, "log", &s->log_path, e) != 0 || find_path(&from, "key-file", &s->key_file, e) != 0 ||
-        find_path(&from, "ca-file", &s->ca_file, e) != 0 || load_terminal(s, &from, e) != 0 ||
-        load_gateway(s, &from, e) != 0 || load_pins(s, &from, e) != 0)
-        goto out;
-    if (!s->log_path) {
-        char *path = db_default_path();
-        s->log_path = absolute(path); /* without HOME it is not */
-        free(path);
-    }
-    r = 0;
-out:
-    config_done(&from.config);
+    int r = sources_open(&from, a, e);
+    if (r == 0)
+        r = config_refuse(&from.config, e);
+    if (r == 0)
+        r = settings_from(s, &from, e);
+    sources_done(&from);
     return r;
 }
 
@@ -418,11 +311,27 @@ static int check_key(const char *key, const char *where, struct err *e)
     return 0;
 }
 
+int settings_read_key(const char *path, char **key, struct err *e)
+{
+    struct buf text;
+    *key = NULL;
+    buf_init(&text);
+    int r = file_read(path, KEY_MAX, &text, e);
+    if (r == 0) {
+        bool has_nul = strlen(text.data) != text.len;
+        const char *bare = config_trim(text.data);
+        r = has_nul ? err_set(e, "%s holds a NUL byte; put the bare Respan key into it", path) : check_key(bare, path, e);
+        *key = r == 0 ? xstrdup(bare) : NULL;
+    }
+    if (text.cap)
+        explicit_bzero(text.data, text.cap);
+    buf_done(&text);
+    return r;
+}
+
 int settings_key(const struct settings *s, char **key, struct err *e)
 {
     const char *variable = getenv("RESPAN_API_KEY");
-    struct buf text;
-    int r = 0;
     *key = NULL;
     if (variable && *variable) {
         if (check_key(variable, "RESPAN_API_KEY", e) != 0)
@@ -430,21 +339,7 @@ int settings_key(const struct settings *s, char **key, struct err *e)
         *key = xstrdup(variable);
         return 0;
     }
-    if (!s->key_file)
-        return 0;
-    buf_init(&text);
-    r = file_read(s->key_file, KEY_MAX, &text, e);
-    if (r == 0) {
-        bool has_nul = strlen(text.data) != text.len;
-        const char *bare = trim(text.data);
-        r = has_nul ? err_set(e, "%s holds a NUL byte; put the bare Respan key into it", s->key_file)
-                    : check_key(bare, s->key_file, e);
-        *key = r == 0 ? xstrdup(bare) : NULL;
-    }
-    if (text.cap)
-        explicit_bzero(text.data, text.cap);
-    buf_done(&text);
-    return r;
+    return s->key_file ? settings_read_key(s->key_file, key, e) : 0;
 }
 
 void key_free(char *key)

@@ -1,8 +1,8 @@
-/* The options every command knows, and where their values come from.
+/* The options every command knows, and what they come to.
  *
  * One table serves the command line, --help, the environment (SPANTOP_KEY_FILE
- * for --key-file) and the config file (`key-file = …`).  Order: option,
- * environment, config file, default. */
+ * for --key-file), the config file (`key-file = …`), its check and its man page;
+ * where a value comes from is told in cli/sources.h. */
 #ifndef SPANTOP_CLI_OPTIONS_H
 #define SPANTOP_CLI_OPTIONS_H
 
@@ -13,11 +13,15 @@
 #include "base/attr.h"
 #include "base/err.h"
 #include "cli/args.h"
+#include "cli/sources.h"
 
 #define LISTEN_DEFAULT "127.0.0.1:4777"
 #define UPSTREAM_DEFAULT "https://api.respan.ai/api/anthropic/"
 
 extern const struct option_spec common_options[];
+
+/* The default of a setting in words; never NULL. */
+const char *option_default(const struct option_spec *o);
 
 /* Owns its strings.  Paths are absolute: the gateway's child leaves the folder. */
 struct settings {
@@ -49,11 +53,15 @@ struct settings {
 };
 
 NODISCARD int settings_load(struct settings *s, const struct args *a, struct err *e);
+/* The same from sources that are open; the faults of the file are the caller's. */
+NODISCARD int settings_from(struct settings *s, const struct sources *from, struct err *e);
 void settings_done(struct settings *s);
 
 /* The Respan key: RESPAN_API_KEY, then the key file; NULL when there is none (0)
  * or the file cannot be used (-1).  Caller wipes and frees it with key_free(). */
 NODISCARD int settings_key(const struct settings *s, char **key, struct err *e);
+/* The key in a file, whatever the environment says. */
+NODISCARD int settings_read_key(const char *path, char **key, struct err *e);
 void key_free(char *key);
 
 #endif

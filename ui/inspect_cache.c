@@ -70,8 +70,9 @@ static const struct {
 static size_t reason_of(const struct call *c)
 {
     size_t count = sizeof(reasons) / sizeof(reasons[0]), i = 0;
-    size_t len = c->cache_break ? strcspn(c->cache_break, ":") : 0;
-    while (i < count && (strlen(reasons[i].kind) != len || strncmp(reasons[i].kind, c->cache_break, len) != 0))
+    const char *named = c->cache_break ? c->cache_break : "";
+    size_t len = strcspn(named, ":");
+    while (i < count && (strlen(reasons[i].kind) != len || strncmp(reasons[i].kind, named, len) != 0))
         i++;
     return i;
 }

@@ -141,24 +141,6 @@ static enum content_kind kind_of(const char *type)
     return strcmp(type, "image") == 0 ? CONTENT_IMAGE : CONTENT_OTHER;
 }
 
-/* A tool's result: a text, or blocks of which the texts count. */
-static void put_result(struct buf *out, const char *s, struct span block)
-{
-    struct span content;
-
-    if (!field_member(s, block, "content", &content) || json_text(s, content, out) == 0)
-        return;
-    size_t before = out->len;
-    struct json_iter it = json_array(s, field_end(content), content.off);
-    while (json_next(&it)) {
-        if (out->len > before)
-            buf_putc(out, '\n');
-        put_member_text(out, s, it.value, "text");
-    }
-    if (out->len == before)
-        buf_put(out, s + content.off, content.len);
-}
-
 static void put_image(struct buf *out, const char *s, struct span block)
 {
     char type[NAME_SIZE] = "image";
@@ -174,6 +156,37 @@ static void put_image(struct buf *out, const char *s, struct span block)
     } else {
         buf_puts(out, type);
     }
+}
+
+static void put_result_block(struct buf *out, const char *s, struct span block)
+{
+    char type[NAME_SIZE] = "";
+    field_from_member(type, sizeof type, s, block, "type");
+    if (strcmp(type, "image") == 0) {
+        buf_putc(out, '[');
+        put_image(out, s, block);
+        buf_putc(out, ']');
+    } else {
+        put_member_text(out, s, block, "text");
+    }
+}
+
+/* A tool's result: a text, or blocks of which the texts count, and that there are images. */
+static void put_result(struct buf *out, const char *s, struct span block)
+{
+    struct span content;
+
+    if (!field_member(s, block, "content", &content) || json_text(s, content, out) == 0)
+        return;
+    size_t before = out->len;
+    struct json_iter it = json_array(s, field_end(content), content.off);
+    while (json_next(&it)) {
+        if (out->len > before)
+            buf_putc(out, '\n');
+        put_result_block(out, s, it.value);
+    }
+    if (out->len == before)
+        buf_put(out, s + content.off, content.len);
 }
 
 static void read_block(struct builder *b, int64_t index, const char *s, struct span block)
@@ -357,6 +370,21 @@ void content_from_answer(const char *data, size_t len, struct content *c)
     }
     if (!is_known && b.count == 0 && at < len)
         add_text_draft(&b, CONTENT_OTHER, "body", data, len);
+    finish(&b, c);
+}
+
+void content_from_blocks(const char *s, struct span value, struct content *c)
+{
+    struct builder b = {0};
+    if (field_begins(s, value, '[')) {
+        struct json_iter it = json_array(s, field_end(value), value.off);
+        while (json_next(&it))
+            read_block(&b, -1, s, it.value);
+    } else {
+        struct draft *d = field_begins(s, value, '"') ? add_draft(&b, -1, CONTENT_TEXT, "text") : NULL;
+        if (d)
+            json_text(s, value, &d->text);
+    }
     finish(&b, c);
 }
 

@@ -41,6 +41,9 @@ struct content {
 int content_decode(const char *content_encoding, const void *data, size_t len, struct buf *out);
 /* Read an answer. Never fails: what cannot be read becomes one CONTENT_OTHER part. */
 void content_from_answer(const char *data, size_t len, struct content *c);
+/* The same for a request's own: value is a message's content or a system prompt, a
+ * string or a list of blocks, of the body s. */
+void content_from_blocks(const char *s, struct span value, struct content *c);
 void content_done(struct content *c);
 
 /* A request as a tree of elements in reading order: system blocks, tools,

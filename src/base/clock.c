@@ -59,6 +59,13 @@ void clock_to_iso(char text[CLOCK_ISO_MAX], int64_t wall_ms)
     strftime(text, CLOCK_ISO_MAX, "%Y-%m-%dT%H:%M:%SZ", &tm);
 }
 
+void clock_to_iso_ms(char text[CLOCK_ISO_MAX], int64_t wall_ms)
+{
+    clock_to_iso(text, wall_ms);
+    size_t len = strlen(text) - 1; /* the Z goes behind */
+    snprintf(text + len, CLOCK_ISO_MAX - len, ".%03dZ", (int)(wall_ms % 1000));
+}
+
 /* Digits behind the seconds, as milliseconds. */
 static int64_t read_fraction(const char **at)
 {

@@ -16,6 +16,7 @@ int clock_day_number(int64_t wall_ms);
 /* ISO 8601 as APIs write it, "2026-11-22T14:02:31Z", in UTC. */
 #define CLOCK_ISO_MAX 32
 void clock_to_iso(char text[CLOCK_ISO_MAX], int64_t wall_ms);
+void clock_to_iso_ms(char text[CLOCK_ISO_MAX], int64_t wall_ms); /* 14:02:31.123Z */
 /* The same back, with a fraction or an offset (+01:00) if it has one, UTC when it
  * names none; -1 when it is no such time. */
 int64_t clock_from_iso(const char *text);

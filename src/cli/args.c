@@ -60,6 +60,8 @@ static const char *long_name_of(const char *arg)
         return "help";
     if (strcmp(arg, "-V") == 0)
         return "version";
+    if (strcmp(arg, "-o") == 0)
+        return "output";
     return strncmp(arg, "--", 2) == 0 && arg[2] ? arg + 2 : NULL;
 }
 

@@ -2,7 +2,7 @@
  *
  * An option is known by a table, so the same table parses and prints itself in
  * --help.  Options may stand before or after the command's own words: --name
- * VALUE, --name=VALUE, -h for --help, -V for --version; "--" ends them.
+ * VALUE, --name=VALUE, -h for --help, -V for --version, -o for --output; "--" ends them.
  * Memory: a struct args borrows argv; args_done() frees only its own lists. */
 #ifndef SPANTOP_CLI_ARGS_H
 #define SPANTOP_CLI_ARGS_H

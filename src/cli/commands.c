@@ -35,6 +35,7 @@ const struct command *const commands[] = {
     &command_reconcile,
     &command_demo,
     &command_report,
+    &command_export,
     &command_sim,
     &command_config,
     &command_completion,

@@ -183,6 +183,10 @@ struct agent_page {
  * their first calls, at most 1,000. */
 NODISCARD int reader_agents(struct db *db, const char *session_id, struct agent_page *page, struct err *e);
 void agent_page_done(struct agent_page *p);
+/* Who started one subagent, and as what (its sums stay empty).  1: nobody knows.
+ * agent_row_done() in the end. */
+NODISCARD int reader_launch(struct db *db, const char *session_id, const char *agent_id, struct agent_row *a, struct err *e);
+void agent_row_done(struct agent_row *a);
 
 struct credits {
     int64_t left_microusd;    /* what Respan said last */

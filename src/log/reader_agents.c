@@ -68,16 +68,46 @@ int reader_agents(struct db *db, const char *session_id, struct agent_page *page
     return rc == SQLITE_DONE ? 0 : -1;
 }
 
+int reader_launch(struct db *db, const char *session_id, const char *agent_id, struct agent_row *a, struct err *e)
+{
+    static const char sql[] = "SELECT agent_id, parent_agent_id, type, description, tool_use_id, parent_call_id, first_call_id"
+                              " FROM agent WHERE session_id = ?1 AND agent_id = ?2";
+    sqlite3 *sq = db_sqlite(db);
+    sqlite3_stmt *st = sql_prepare(sq, sql, e);
+    *a = (struct agent_row){0};
+    if (!st)
+        return -1;
+    sql_bind_text(st, 1, session_id);
+    sql_bind_text(st, 2, agent_id);
+    int rc = sqlite3_step(st);
+    if (rc == SQLITE_ROW)
+        *a = (struct agent_row){.agent_id = sql_text(st, 0),
+                                .parent_agent_id = sql_text(st, 1),
+                                .type = sql_text(st, 2),
+                                .description = sql_text(st, 3),
+                                .tool_use_id = sql_text(st, 4),
+                                .parent_call_id = sql_known(st, 5),
+                                .first_call_id = sql_known(st, 6)};
+    else if (rc != SQLITE_DONE)
+        reader_fail(sq, e);
+    sqlite3_finalize(st);
+    return rc == SQLITE_ROW ? 0 : rc == SQLITE_DONE ? 1 : -1;
+}
+
+void agent_row_done(struct agent_row *a)
+{
+    free(a->agent_id);
+    free(a->parent_agent_id);
+    free(a->type);
+    free(a->description);
+    free(a->tool_use_id);
+    *a = (struct agent_row){0};
+}
+
 void agent_page_done(struct agent_page *p)
 {
-    for (size_t i = 0; i < p->count; i++) {
-        struct agent_row *a = &p->rows[i];
-        free(a->agent_id);
-        free(a->parent_agent_id);
-        free(a->type);
-        free(a->description);
-        free(a->tool_use_id);
-    }
+    for (size_t i = 0; i < p->count; i++)
+        agent_row_done(&p->rows[i]);
     free(p->rows);
     *p = (struct agent_page){0};
 }

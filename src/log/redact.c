@@ -24,6 +24,7 @@ struct redact {
     locale_t ascii; /* bytes, whatever the user's language: several times as fast */
     uint64_t secret;
     uint64_t clean[CLEAN_SLOTS]; /* hashes of stretches without a match; 0: empty */
+    int64_t patience_us;
     int64_t deadline_us;
 };
 
@@ -68,6 +69,7 @@ struct redact *redact_new(const char *const *patterns, struct err *e)
     struct redact *r = xcalloc(1, sizeof *r);
     int rc = 0;
     r->ascii = newlocale(LC_ALL_MASK, "C", (locale_t)0);
+    r->patience_us = REDACT_BODY_US;
     random_bytes(&r->secret, sizeof r->secret);
     locale_t before = uselocale(r->ascii);
     for (size_t i = 0; rc == 0 && patterns[i]; i++)
@@ -88,6 +90,11 @@ void redact_free(struct redact *r)
     if (r->ascii)
         freelocale(r->ascii);
     free(r);
+}
+
+void redact_set_patience(struct redact *r, int64_t body_us)
+{
+    r->patience_us = body_us;
 }
 
 /* ---- Searching ----------------------------------------------------------------------- */
@@ -174,7 +181,7 @@ static size_t stretch_end(struct bytes text, size_t at)
 
 static enum redacted redact_bytes(struct redact *r, struct copy *c)
 {
-    r->deadline_us = clock_mono_us() + REDACT_BODY_US;
+    r->deadline_us = clock_mono_us() + r->patience_us;
     for (size_t at = 0; at < c->text.len;) {
         size_t end = stretch_end(c->text, at);
         if (search_known(r, (struct span){at, end - at}, c) == STRETCH_LATE)

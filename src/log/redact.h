@@ -33,6 +33,10 @@ struct redact;
 struct redact *redact_new(const char *const *patterns, struct err *e);
 void redact_free(struct redact *r);
 
+/* How long a body may take, instead of REDACT_BODY_US: a reader of the log may wait
+ * where the journal may not. */
+void redact_set_patience(struct redact *r, int64_t body_us);
+
 enum redacted {
     REDACT_CLEAN,   /* nothing matched; keep the body as it is */
     REDACT_CHANGED, /* *out is what may be kept (caller unrefs) */

@@ -11,6 +11,8 @@
 #include <cmocka.h>
 #include <zlib.h>
 
+#include "base/json.h"
+
 /* --- Unpacking --- */
 
 static void squeeze(const char *data, size_t len, int window, struct buf *out)
@@ -181,6 +183,37 @@ static void test_plain_answer(void **state)
         "{\"type\":\"image\",\"source\":{\"type\":\"url\",\"url\":\"u\"}}],\"stop_reason\":\"end_turn\"}\n",
         "[T text -|Hi][u Edit t1|{ \"a\" : 1e400 }][r tool_result t0|one\ntwo][r tool_result t0|str]"
         "[i image -|image/png, 3 B][i image -|image]>end_turn");
+}
+
+static void test_an_image_in_a_result_is_told_by_type_and_size(void **state)
+{
+    (void)state;
+    assert_answer("{\"content\":[{\"type\":\"tool_result\",\"tool_use_id\":\"t0\",\"content\":["
+                  "{\"type\":\"text\",\"text\":\"see\"},{\"type\":\"image\",\"source\":{\"type\":\"base64\","
+                  "\"media_type\":\"image/png\",\"data\":\"AAAA\"}}]}]}",
+                  "[r tool_result t0|see\n[image/png, 3 B]]");
+}
+
+static void test_blocks_of_a_request(void **state)
+{
+    (void)state;
+    static const char body[] = "{\"system\":\"be \\u0062rief\",\"content\":[{\"type\":\"text\",\"text\":\"hi\"},"
+                               "{\"type\":\"tool_result\",\"tool_use_id\":\"t1\",\"content\":\"done\"}],\"odd\":7}";
+    static const struct {
+        const char *member;
+        size_t count;
+        const char *text; /* of the last one */
+    } cases[] = {{"system", 1, "be brief"}, {"content", 2, "done"}, {"odd", 0, NULL}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct content c;
+        struct span v;
+        assert_true(json_member(body, sizeof body - 1, 0, cases[i].member, &v));
+        content_from_blocks(body, v, &c);
+        assert_int_equal(c.count, cases[i].count);
+        if (c.count)
+            assert_string_equal(c.parts[c.count - 1].text, cases[i].text);
+        content_done(&c);
+    }
 }
 
 static void test_error_answers(void **state)
@@ -394,6 +427,8 @@ int main(void)
         cmocka_unit_test(test_error_in_the_stream),
         cmocka_unit_test(test_other_blocks),
         cmocka_unit_test(test_plain_answer),
+        cmocka_unit_test(test_an_image_in_a_result_is_told_by_type_and_size),
+        cmocka_unit_test(test_blocks_of_a_request),
         cmocka_unit_test(test_error_answers),
         cmocka_unit_test(test_what_cannot_be_read_is_one_part),
         cmocka_unit_test(test_every_cut_is_read),

@@ -27,7 +27,8 @@
 #include "gateway/api.h"
 
 #define READY_FD        3
-#define READY_LIMIT_MS  30000 /* a write-ahead log left by kill -9 takes up to 13 s to read */
+#define READY_LIMIT_MS  600000 /* a log of an older spantop takes a minute for a million calls; a death is noticed at once */
+#define READY_SOON_MS   3000   /* who waits longer is told */
 #define HEALTH_LIMIT_MS 2000
 #define DRAIN_LIMIT_MS  40000 /* the gateway itself gives calls in flight 30 s */
 #define ROUTES_LIMIT_MS 1000
@@ -249,10 +250,18 @@ static int read_line(int fd, char *line, size_t size, int limit_ms)
     }
 }
 
+static void tell_who_waits(const struct launch *l)
+{
+    struct pollfd p = {.fd = l->ready[0], .events = POLLIN};
+    if (poll(&p, 1, READY_SOON_MS) == 0)
+        fprintf(stderr, "spantop: the gateway is still getting its log ready; %s tells more\n", l->diag_path);
+}
+
 static int await_ready(struct launch *l, pid_t pid, struct err *e)
 {
     char line[ERR_TEXT_MAX + 16];
     close_fd(&l->ready[1]);
+    tell_who_waits(l);
     int len = read_line(l->ready[0], line, sizeof line, READY_LIMIT_MS);
     if (len > 0 && strncmp(line, "ok ", 3) == 0)
         return 0;

@@ -184,6 +184,18 @@ static int open_sqlite(struct db *db, enum db_mode mode, struct err *e)
     return 0;
 }
 
+static int migrate(struct db *db, int version, struct err *e)
+{
+    struct err why;
+    diag_line("the log %s is of an older spantop (log version %d); it is made version %d, which takes a minute for a "
+              "million calls",
+              db->path, version, SCHEMA_VERSION);
+    if (schema_migrate(db->sq, version, &why) == 0)
+        return 0;
+    return err_set(e, "the log %s stays as it was, version %d, because it cannot be made version %d: %s", db->path, version,
+                   SCHEMA_VERSION, why.text);
+}
+
 static int prepare_log(struct db *db, enum db_mode mode, struct err *e)
 {
     struct err why = {""};
@@ -204,13 +216,15 @@ static int prepare_log(struct db *db, enum db_mode mode, struct err *e)
         return err_set(e, "the log %s is %s; start the gateway once to make it ready", db->path,
                        kind == SCHEMA_EMPTY ? "still empty" : "of an older spantop");
     }
-    if (kind == SCHEMA_OLDER)
+    if (kind == SCHEMA_OLDER && version < 1)
         return err_set(e, "the log %s has the unknown version %d; name another with --log", db->path, version);
     if (sqlite3_db_readonly(db->sq, "main") == 1)
         return err_set(e, "the log %s cannot be written; check that you may write to it and its folder", db->path);
     if (kind == SCHEMA_EMPTY && schema_create(db->sq, &why) != 0)
         return err_set(e, "the log %s cannot be made: %s", db->path, why.text);
-    if (kind == SCHEMA_OURS && schema_complete(db->sq, &why) != 0)
+    if (kind == SCHEMA_OLDER && migrate(db, version, e) != 0)
+        return -1;
+    if (kind != SCHEMA_EMPTY && schema_complete(db->sq, &why) != 0)
         return refuse(db, sqlite3_extended_errcode(db->sq), e);
     return 0;
 }

@@ -9,6 +9,8 @@
 #define INPUT \
     "(c.tokens_in + ifnull(c.tokens_cache_read, 0) + ifnull(c.tokens_cache_write_5m, 0) + ifnull(c.tokens_cache_write_1h, 0))"
 
+#define HEADERS(which) "(SELECT h." which " FROM headers h WHERE h.call_id = c.id)"
+
 #define STATES "open done error aborted lost"
 #define PURPOSES "main subagent fork title count_tokens side other"
 #define BODY_STATES "kept redacted dropped expired off"
@@ -79,9 +81,9 @@ static const struct filter_field FIELDS[] = {
     COUNT_COLUMN(attempt),
     TEXT_COLUMN(cache_break),
     {"body_state", FIELD_WORD, {"c.body_state"}, BODY_STATES},
-    TEXT_COLUMN(request_headers),
-    TEXT_COLUMN(sent_headers),
-    TEXT_COLUMN(response_headers),
+    {"request_headers", FIELD_TEXT, {HEADERS("request")}, NULL},
+    {"sent_headers", FIELD_TEXT, {HEADERS("sent")}, NULL},
+    {"response_headers", FIELD_TEXT, {HEADERS("response")}, NULL},
     TEXT_COLUMN(route_note),
     TEXT_COLUMN(changes),
     TEXT_COLUMN(work_dir),

@@ -15,6 +15,7 @@ struct rows {
     size_t dirty_count;
     sqlite3_stmt *insert;
     sqlite3_stmt *update;
+    sqlite3_stmt *put_headers;
 };
 
 /* Columns in the order bind_row() binds them; the id and the lists stand apart. */
@@ -62,9 +63,6 @@ static const char *const columns[] = {
     "route_note",
     "changes",
     "work_dir",
-    "request_headers",
-    "sent_headers",
-    "response_headers",
 };
 #define COLUMNS       ((int)(sizeof columns / sizeof *columns))
 #define AT_ID         (COLUMNS + 1)
@@ -110,7 +108,8 @@ struct rows *rows_open(sqlite3 *sq, struct err *e)
     write_update_sql(&sql);
     r->update = r->insert ? sql_prepare(sq, sql.data, e) : NULL;
     buf_done(&sql);
-    if (r->update)
+    r->put_headers = r->update ? sql_prepare(sq, "INSERT OR REPLACE INTO headers(call_id, request, sent, response) VALUES(?,?,?,?)", e) : NULL;
+    if (r->put_headers)
         return r;
     rows_free(r);
     return NULL;
@@ -136,6 +135,7 @@ void rows_free(struct rows *r)
     }
     sqlite3_finalize(r->insert);
     sqlite3_finalize(r->update);
+    sqlite3_finalize(r->put_headers);
     free(r);
 }
 
@@ -363,13 +363,26 @@ static void bind_tail(sqlite3_stmt *st, int at, const struct row *row)
     sql_bind_text(st, at++, c->route_note);
     sql_bind_text(st, at++, c->changes);
     sql_bind_text(st, at++, c->work_dir);
-    sql_bind_text(st, at++, c->request_headers);
-    sql_bind_text(st, at++, c->sent_headers);
-    sql_bind_text(st, at++, c->response_headers);
     sqlite3_bind_int64(st, at++, c->id);
     sql_bind_text(st, at++, body_state_name(c->body_state));
     for (int i = 0; i < ROW_BODIES; i++)
         sql_bind_blob(st, at++, (struct bytes){row->lists[i], row->list_lens[i]});
+}
+
+static bool has_headers(const struct call *c)
+{
+    return c->request_headers || c->sent_headers || c->response_headers;
+}
+
+static int write_headers(struct rows *r, const struct call *c, struct err *e)
+{
+    if (!has_headers(c))
+        return 0;
+    sqlite3_bind_int64(r->put_headers, 1, c->id);
+    sql_bind_text(r->put_headers, 2, c->request_headers);
+    sql_bind_text(r->put_headers, 3, c->sent_headers);
+    sql_bind_text(r->put_headers, 4, c->response_headers);
+    return sql_done(r->put_headers, e);
 }
 
 int rows_write(struct rows *r, const struct row *row, struct err *e)
@@ -378,7 +391,7 @@ int rows_write(struct rows *r, const struct row *row, struct err *e)
     int at = bind_head(st, 1, &row->call);
     at = bind_figures(st, at, &row->call);
     bind_tail(st, at, row);
-    return sql_done(st, e);
+    return sql_done(st, e) != 0 ? -1 : write_headers(r, &row->call, e);
 }
 
 static void settle(struct rows *r, struct row *row)

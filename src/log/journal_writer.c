@@ -346,8 +346,10 @@ static void look_around(struct writer *w)
 /* Between two batches only: see retention.h. */
 static void step_retention(struct writer *w)
 {
-    if (!w->ops && w->first_at_us == 0 && !w->failing_since_us && batch_retention_due_us(w->batch) <= clock_mono_us())
-        batch_step_retention(w->batch);
+    if (w->ops || w->first_at_us != 0 || w->failing_since_us || batch_retention_due_us(w->batch) > clock_mono_us())
+        return;
+    batch_step_retention(w->batch);
+    wal_step(w->wal); /* giving back much room writes as much, with no call in between */
 }
 
 static void give_ids_back(struct writer *w)

@@ -14,17 +14,11 @@ struct live_bodies {
     sqlite3_stmt *end;
 };
 
-static const char SQL_TABLES[] =
-    "CREATE TABLE IF NOT EXISTS watch(call_id INTEGER PRIMARY KEY, at INTEGER NOT NULL);"
-    "CREATE TABLE IF NOT EXISTS live_body(call_id INTEGER NOT NULL, from_byte INTEGER NOT NULL, data BLOB NOT NULL,"
-    " PRIMARY KEY(call_id, from_byte)) WITHOUT ROWID;"
-    "DELETE FROM watch; DELETE FROM live_body";
-
 struct live_bodies *live_bodies_open(sqlite3 *sq, struct err *e)
 {
     struct live_bodies *l = xcalloc(1, sizeof *l);
     l->last = &l->first;
-    if (sql_run(sq, SQL_TABLES, e) != 0)
+    if (sql_run(sq, "DELETE FROM watch; DELETE FROM live_body", e) != 0)
         goto fail;
     l->watched = sql_prepare(sq, "SELECT call_id FROM watch WHERE at > ?1 ORDER BY at DESC LIMIT ?2", e);
     l->put = sql_prepare(sq, "INSERT OR REPLACE INTO live_body(call_id, from_byte, data) VALUES(?1, ?2, ?3)", e);

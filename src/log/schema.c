@@ -2,6 +2,8 @@
  *
  * - `call` holds a row a call; its last columns are the piece lists of its
  *   bodies (see pieces.h).  Words (state, purpose …) are stored as words.
+ * - `headers` holds what is read of one call at a time only: with the header
+ *   lists a row would be three times as long, and so would every scan take.
  * - `progress` is narrow because it is written five times a second for every
  *   running call (measured: a wide row costs ten times the bytes).
  * - `session`, `day_sum` and `minute_sum` are kept in the same commit as the
@@ -19,6 +21,9 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+
+#include "log/schema_parts.h"
+#include "log/sql.h"
 
 /* Milliseconds since 1970, for rows that somebody inserts by hand.
  * (unixepoch('subsec') came with SQLite 3.42.) */
@@ -40,12 +45,7 @@
     "  ttft_count INTEGER NOT NULL DEFAULT 0,"                                                                         \
     "  ttft_sum_ms INTEGER NOT NULL DEFAULT 0"
 
-static const char *const tables[] = {
-    "CREATE TABLE meta(key TEXT PRIMARY KEY, value) WITHOUT ROWID",
-    "INSERT INTO meta VALUES('next_call_id', 1), ('routes_version', 1), ('budgets_version', 1), ('piece_secret', randomblob(192)),"
-    "  ('raw_body_bytes', 0), ('stored_body_bytes', 0), ('bodies_gone_to', 0), ('calls_gone_at', 0)",
-    "CREATE TABLE setting(key TEXT PRIMARY KEY, value TEXT) WITHOUT ROWID",
-
+const char schema_call[] =
     "CREATE TABLE call("
     "  id INTEGER PRIMARY KEY,"
     "  state TEXT NOT NULL,"
@@ -92,16 +92,16 @@ static const char *const tables[] = {
     "  route_note TEXT,"
     "  changes TEXT,"
     "  work_dir TEXT,"
-    "  request_headers TEXT,"
-    "  sent_headers TEXT,"
-    "  response_headers TEXT,"
     "  request_body BLOB," /* piece lists; NULL: none kept (sent_body: NULL also when alike) */
     "  sent_body BLOB,"
-    "  response_body BLOB)",
+    "  response_body BLOB)";
+
+const char *const schema_call_parts[] = {
     /* From when on every call is there: sums that reach further back cannot be
      * counted anew (see sums_rebuild.h). */
     "CREATE TRIGGER call_removed AFTER DELETE ON call BEGIN"
-    "  UPDATE meta SET value = max(value, OLD.started_at, ifnull(OLD.finished_at, 0)) WHERE key = 'calls_gone_at'; END",
+    "  UPDATE meta SET value = max(value, OLD.started_at, ifnull(OLD.finished_at, 0)) WHERE key = 'calls_gone_at';"
+    "  DELETE FROM headers WHERE call_id = OLD.id; END",
     "CREATE INDEX call_session ON call(session_id, id)",
     "CREATE INDEX call_finished ON call(finished_at)",
     "CREATE INDEX call_open ON call(id) WHERE state = 'open'",
@@ -117,6 +117,21 @@ static const char *const tables[] = {
      * 100 us and 80 KB of writing a call on a large log (measured); this one 1 KB. */
     "CREATE INDEX call_scan ON call(id, started_at, tokens_in, tokens_cache_read, tokens_cache_write_5m,"
     "  tokens_cache_write_1h, tokens_out, cost_microusd, ttft_ms, duration_ms, status, state, purpose)",
+    NULL,
+};
+
+const char schema_headers[] =
+    "CREATE TABLE headers("
+    "  call_id INTEGER PRIMARY KEY,"
+    "  request TEXT,"
+    "  sent TEXT,"
+    "  response TEXT)";
+
+static const char *const tables[] = {
+    "CREATE TABLE meta(key TEXT PRIMARY KEY, value) WITHOUT ROWID",
+    "INSERT INTO meta VALUES('next_call_id', 1), ('routes_version', 1), ('budgets_version', 1), ('piece_secret', randomblob(192)),"
+    "  ('raw_body_bytes', 0), ('stored_body_bytes', 0), ('bodies_gone_to', 0), ('calls_gone_at', 0)",
+    "CREATE TABLE setting(key TEXT PRIMARY KEY, value TEXT) WITHOUT ROWID",
 
     "CREATE TABLE progress("
     "  call_id INTEGER PRIMARY KEY,"
@@ -240,14 +255,16 @@ static const char *const tables[] = {
     "  what TEXT NOT NULL,"
     "  undo_json TEXT NOT NULL,"
     "  undone INTEGER NOT NULL DEFAULT 0)",
+    NULL,
 };
 
 /* Joined tables are asked by scalar subqueries: they run only for the rows and
  * columns that somebody really reads. */
 #define SQL_LIVE(column) "(SELECT p." column " FROM progress p WHERE p.call_id = c.id)"
+#define SQL_HEADERS(which) "(SELECT h." which " FROM headers h WHERE h.call_id = c.id) AS " which "_headers"
 
 /* clang-format off */
-static const char *const views[] = {
+const char *const schema_views[] = {
     "CREATE VIEW calls AS SELECT"
     "  c.id, c.state, c.started_at, c.finished_at, c.session_id,"
     "  (SELECT s.title FROM session s WHERE s.session_id = c.session_id) AS session_title,"
@@ -259,7 +276,8 @@ static const char *const views[] = {
     "  CASE c.state WHEN 'open' THEN " SQL_LIVE("bytes_out") " ELSE c.bytes_out END AS bytes_out,"
     "  c.request_id, c.respan_log_id, c.attempt, c.cache_break, c.body_state,"
     /* beyond the contract */
-    "  c.request_headers, c.sent_headers, c.response_headers, c.route_note, c.changes, c.work_dir,"
+    "  " SQL_HEADERS("request") ", " SQL_HEADERS("sent") ", " SQL_HEADERS("response") ","
+    "  c.route_note, c.changes, c.work_dir,"
     "  c.sent_body IS NOT NULL AS has_sent_body,"
     "  CASE c.state WHEN 'open' THEN " SQL_LIVE("tokens_out") " END AS live_tokens_out,"
     "  CASE c.state WHEN 'open' THEN " SQL_LIVE("is_estimate") " END AS live_is_estimate,"
@@ -276,10 +294,14 @@ static const char *const views[] = {
     "  s.retries, s.unpriced_calls, s.cache_breaks, s.cache_break_microusd, s.ttft_count, s.ttft_sum_ms, s.work_dir,"
     "  (SELECT count(*) FROM call c WHERE c.state = 'open' AND c.session_id = s.session_id) AS running"
     " FROM session s",
+    NULL,
 };
 /* clang-format on */
 
-/* What logs of this version did not have from its first day. */
+/* What logs of this version did not have from its first day: a table or view that is
+ * added here needs no new version, and a log that lacks it gets it at the gateway's
+ * next start.  A column that is added to a table, or anything that changes, needs one
+ * (see schema_migrate.c). */
 static const char *const additions[] = {
     /* Who started a subagent and what for; see agents.h. */
     "CREATE TABLE IF NOT EXISTS agent("
@@ -294,50 +316,45 @@ static const char *const additions[] = {
     "  PRIMARY KEY(session_id, agent_id)) WITHOUT ROWID",
     "CREATE VIEW IF NOT EXISTS agents AS SELECT session_id, agent_id, parent_agent_id, type, description, parent_call_id,"
     "  tool_use_id, first_call_id FROM agent",
+    /* The answer of a call that runs; see live_bodies.h. */
+    "CREATE TABLE IF NOT EXISTS watch(call_id INTEGER PRIMARY KEY, at INTEGER NOT NULL)",
+    "CREATE TABLE IF NOT EXISTS live_body(call_id INTEGER NOT NULL, from_byte INTEGER NOT NULL, data BLOB NOT NULL,"
+    " PRIMARY KEY(call_id, from_byte)) WITHOUT ROWID",
+    NULL,
 };
 
-static int run(sqlite3 *sq, const char *sql, struct err *e)
+int schema_run(sqlite3 *sq, const char *const *sql, struct err *e)
 {
-    if (sqlite3_exec(sq, sql, NULL, NULL, NULL) == SQLITE_OK)
-        return 0;
-    return err_set(e, "%s", sqlite3_errmsg(sq));
-}
-
-static int run_all(sqlite3 *sq, const char *const *sql, size_t count, struct err *e)
-{
-    for (size_t i = 0; i < count; i++)
-        if (run(sq, sql[i], e) != 0)
+    for (; *sql; sql++)
+        if (sql_run(sq, *sql, e) != 0)
             return -1;
     return 0;
 }
 
 int schema_complete(sqlite3 *sq, struct err *e)
 {
-    return run_all(sq, additions, sizeof additions / sizeof *additions, e);
+    return schema_run(sq, additions, e);
+}
+
+static int create_all(sqlite3 *sq, struct err *e)
+{
+    const char *const calls[] = {schema_call, schema_headers, NULL};
+    char ids[128];
+    snprintf(ids, sizeof ids, "PRAGMA application_id = %d; PRAGMA user_version = %d", SCHEMA_APPLICATION_ID, SCHEMA_VERSION);
+    if (schema_run(sq, tables, e) != 0 || schema_run(sq, calls, e) != 0 || schema_run(sq, schema_call_parts, e) != 0)
+        return -1;
+    return schema_run(sq, schema_views, e) != 0 || schema_complete(sq, e) != 0 ? -1 : sql_run(sq, ids, e);
 }
 
 int schema_create(sqlite3 *sq, struct err *e)
 {
     /* Incremental, so that retention gives space back in small steps; it must be
      * set before the first table. */
-    if (run(sq, "PRAGMA auto_vacuum = INCREMENTAL", e) != 0)
+    if (sql_run(sq, "PRAGMA auto_vacuum = INCREMENTAL", e) != 0 || sql_run(sq, "BEGIN IMMEDIATE", e) != 0)
         return -1;
-    if (run(sq, "BEGIN IMMEDIATE", e) != 0)
-        return -1;
-    char ids[128];
-    snprintf(ids, sizeof ids, "PRAGMA application_id = %d; PRAGMA user_version = %d", SCHEMA_APPLICATION_ID,
-             SCHEMA_VERSION);
-    if (run_all(sq, tables, sizeof tables / sizeof *tables, e) != 0)
-        goto fail;
-    if (run_all(sq, views, sizeof views / sizeof *views, e) != 0 || schema_complete(sq, e) != 0)
-        goto fail;
-    if (run(sq, ids, e) != 0)
-        goto fail;
-    if (run(sq, "COMMIT", e) != 0)
-        goto fail;
-    return 0;
-fail:
-    sqlite3_exec(sq, "ROLLBACK", NULL, NULL, NULL);
+    if (create_all(sq, e) == 0 && sql_run(sq, "COMMIT", e) == 0)
+        return 0;
+    sql_try(sq, "ROLLBACK");
     return -1;
 }
 

@@ -79,8 +79,7 @@ def bodies():
 def poison(path):
     """Hostile text in every text column that is not a word of ours."""
     connection = sqlite3.connect(path, timeout=20)
-    own = {"state", "purpose", "cost_source", "respan_cache", "body_state", "key", "session_id", "request_headers", "sent_headers",
-           "response_headers", "params_json", "undo_json"}
+    own = {"state", "purpose", "cost_source", "respan_cache", "body_state", "key", "session_id", "params_json", "undo_json"}
     with connection:
         connection.execute("INSERT INTO routes(set_model, set_provider, model_glob, note, purpose, params_json) VALUES(?,?,?,?,?,?)",
                            (HOSTILE, HOSTILE, f"x{HOSTILE}", HOSTILE, "main", json.dumps({HOSTILE: HOSTILE})))
@@ -91,8 +90,8 @@ def poison(path):
             for _, name, kind, *_ in connection.execute(f"PRAGMA table_info({table})").fetchall():
                 if kind == "TEXT" and name not in own:
                     connection.execute(f"UPDATE OR IGNORE {table} SET {name} = ?", (HOSTILE,))
-        for name in ("request_headers", "sent_headers", "response_headers", "changes"):
-            connection.execute(f"UPDATE call SET {name} = ?", (json.dumps([[HOSTILE, HOSTILE]]),))
+        connection.execute("UPDATE call SET changes = ?1", (json.dumps([[HOSTILE, HOSTILE]]),))
+        connection.execute("INSERT OR REPLACE INTO headers SELECT id, ?1, ?1, ?1 FROM call", (json.dumps([[HOSTILE, HOSTILE]]),))
         connection.execute("UPDATE call SET state = ?, body_state = ?, purpose = ?, cost_source = ? WHERE id = 2", (HOSTILE,) * 4)
     connection.close()
 

@@ -244,9 +244,10 @@ static void test_a_whole_row_is_read_back(void **state)
                " error_type, error_message, stop_reason, model_asked, model_sent, model_served, provider_pinned, provider_served, tokens_in,"
                " tokens_cache_read, tokens_cache_write_5m, tokens_cache_write_1h, tokens_out, web_searches, cost_microusd, cost_source,"
                " respan_cache, ttfb_ms, ttft_ms, duration_ms, bytes_in, bytes_out, request_id, respan_log_id, attempt, cache_break, body_state,"
-               " request_headers, sent_headers, response_headers, route_note, changes, work_dir, sent_body) VALUES(7, 'aborted', 1, 2, 's', 'a',"
+               " route_note, changes, work_dir, sent_body) VALUES(7, 'aborted', 1, 2, 's', 'a',"
                " 'b', 'fork', 'POST', '/v1/messages', 200, 'et', 'em', 'sr', 'ma', 'ms', 'mv', 'pp', 'ps', 3, 4, 5, 6, 8, 9, 10, 'respan',"
-               " 'hit', 11, 12, 13, 14, 15, 'ri', 'rl', 16, 'cb', 'expired', 'rh', 'sh', 'oh', 'rn', 'ch', 'wd', x'00')");
+               " 'hit', 11, 12, 13, 14, 15, 'ri', 'rl', 16, 'cb', 'expired', 'rn', 'ch', 'wd', x'00')");
+    tmplog_run("INSERT INTO headers VALUES(7, 'rh', 'sh', 'oh')");
     check_ok(reader_call(tmplog, 7, &c, &e), &e);
     const char *const texts[][2] = {
         {c.session_id, "s"}, {c.session_title, "Title"}, {c.agent_id, "a"}, {c.parent_agent_id, "b"}, {c.method, "POST"},

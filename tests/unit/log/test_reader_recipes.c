@@ -21,13 +21,14 @@ static int fill(void **state)
     tmplog_run("INSERT INTO session(session_id, title, first_at, last_at, calls, tokens_in) VALUES('s1', 'api-refactor', 1, 2, 3, 4)");
     tmplog_run("INSERT INTO call(state, started_at, finished_at, session_id, purpose, status, error_type, error_message, model_asked, model_sent,"
                " model_served, provider_served, tokens_in, tokens_out, cost_microusd, ttft_ms, duration_ms, respan_log_id, cache_break,"
-               " cache_break_microusd, route_note, work_dir, response_headers) VALUES"
+               " cache_break_microusd, route_note, work_dir) VALUES"
                "('done', unixepoch('now') * 1000, 2, 's1', 'main', 200, NULL, NULL, 'a', 'b', 'b', 'anthropic', 5, 6, 7000000, 10, 20, 'rl', 'tool: x', 9,"
-               "  '#1 every call → b', '/p', '[[\"content-type\",\"application/json\"]]'),"
+               "  '#1 every call → b', '/p'),"
                "('error', unixepoch('now') * 1000, 2, 's1', 'title', 529, 'overloaded_error', 'busy', 'a', 'a', NULL, NULL, NULL, NULL, NULL, NULL, 20,"
-               "  NULL, NULL, NULL, NULL, '/p', NULL),"
+               "  NULL, NULL, NULL, NULL, '/p'),"
                "('open', unixepoch('now') * 1000, NULL, 's1', 'main', NULL, NULL, NULL, 'a', 'a', NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL,"
-               "  NULL, NULL, '/p', NULL)");
+               "  NULL, NULL, '/p')");
+    tmplog_run("INSERT INTO headers(call_id, response) VALUES(1, '[[\"content-type\",\"application/json\"]]')");
     tmplog_run("INSERT INTO call(state, started_at, session_id, agent_id, purpose) VALUES('done', 1, 's1', 'a1', 'subagent')");
     tmplog_run("INSERT INTO agent(session_id, agent_id, type, description) VALUES('s1', 'a1', 'Explore', 'look around')");
     return 0;

@@ -102,6 +102,8 @@ static char *written(const struct option_spec *o, const struct found *found, con
         return xstrdup(s->ca_file);
     if (strcmp(o->name, "redact") == 0 && s->redact)
         return xstrdup(s->redact[1] ? "several patterns" : "one pattern"); /* a pattern may be a secret itself */
+    if (strcmp(o->name, "on-alarm") == 0)
+        return xstrdup(s->on_alarm ? "a command" : option_default(o)); /* so may a webhook's address */
     if (o->value)
         return xstrdup(found->text ? found->text : option_default(o));
     if (!on && found->text && value_bool(o->name, found->text, &on, &ignored) != 0)

@@ -59,6 +59,8 @@ static int serve(struct cli *c, struct err *e)
         .catalog_own = own,
         .keep_bodies = s->keep_bodies,
         .redact = (const char *const *)s->redact,
+        .alarms = s->alarms,
+        .on_alarm = s->on_alarm,
         .queue_max_bytes = (size_t)s->queue_max_bytes,
         .body_max_bytes = (size_t)s->body_max_bytes,
         .held_max_bytes = (size_t)s->held_max_bytes,

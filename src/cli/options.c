@@ -30,6 +30,7 @@ const struct option_spec common_options[] = {
     {"no-color", NULL, "no colours (also NO_COLOR); --no-unicode: ASCII only", NULL, "yes",
      "No colours in the dashboard and in tables. The variable NO_COLOR does the same."},
     {"no-unicode", NULL, "", NULL, "yes", "ASCII only, as in a locale that is not UTF-8."},
+    {"bell", NULL, "dashboard: ring the terminal's bell at an alarm", NULL, "yes", "The dashboard rings the terminal's bell at an alarm."},
     {"help", NULL, "help for the command; --version: the version"},
     {"version", NULL, ""},
     {"no-bodies", NULL, "gateway: log no bodies", NULL, "yes", "Rows and figures alone go into the log, no bodies."},
@@ -58,6 +59,11 @@ const struct option_spec common_options[] = {
      "For how long it lets go; a number alone counts seconds."},
     {"pin-long-wait", "TIME", "gateway: a 429 that asks for so long counts", "30s", "1m",
      "A 429 that asks to wait at least so long counts as a failure of the pinned provider."},
+    {"alarms", "KIND=N", "gateway: when to raise alarms, off: never", "cache_break=0.5,runaway=120,storm=10,ttft=4,context=85",
+     "cache_break=0.10,context=off",
+     "From when on alarms are raised: dollars, calls a minute, failed calls, times the usual, percent; or off."},
+    {"on-alarm", "COMMAND", "gateway: run it for each alarm, told as JSON", NULL, "cat >> \"$HOME/alarms.jsonl\"",
+     "A command for sh that is run for each alarm and reads it as a line of JSON."},
     {"ca-file", "FILE", "gateway: trust these certificates, not the system's", NULL, "/etc/ssl/own-ca.pem",
      "Certificates to trust instead of the system's, in PEM. TLS is verified always."},
     {NULL, NULL, NULL},
@@ -228,6 +234,18 @@ static int load_gateway(struct settings *s, const struct sources *from, struct e
     return 0;
 }
 
+static int load_alarms(struct settings *s, const struct sources *from, struct err *e)
+{
+    struct found limits = sources_find(from, "alarms"), command = sources_find(from, "on-alarm");
+    s->alarms = (struct alarm_limits)ALARM_LIMITS_DEFAULT;
+    s->alarms_are_given = args_has(from->args, "alarms");
+    s->on_alarm_is_given = args_has(from->args, "on-alarm");
+    s->on_alarm = xstrdup(command.text && *command.text ? command.text : NULL);
+    if (limits.text && alarm_limits_parse(&s->alarms, limits.what, limits.text, e) != 0)
+        return -1;
+    return find_flag(from, "bell", &s->bell, e);
+}
+
 /* When a pin whose provider fails lets go (see gateway/pins.h); 0 means the default,
  * so that a time of nothing is no setting anybody can mean. */
 static int load_pins(struct settings *s, const struct sources *from, struct err *e)
@@ -257,7 +275,7 @@ int settings_from(struct settings *s, const struct sources *from, struct err *e)
     if (value_address(listen.what, s->listen, e) != 0 || load_upstream(s, from, e) != 0 ||
         find_path(from, "log", &s->log_path, e) != 0 || find_path(from, "key-file", &s->key_file, e) != 0 ||
         find_path(from, "ca-file", &s->ca_file, e) != 0 || load_terminal(s, from, e) != 0 ||
-        load_gateway(s, from, e) != 0 || load_pins(s, from, e) != 0)
+        load_gateway(s, from, e) != 0 || load_pins(s, from, e) != 0 || load_alarms(s, from, e) != 0)
         return -1;
     s->config_path = xstrdup(from->config.path);
     if (!s->log_path) {
@@ -290,6 +308,7 @@ void settings_done(struct settings *s)
     free(s->key_file);
     free(s->ca_file);
     free(s->config_path);
+    free(s->on_alarm);
     for (size_t i = 0; s->redact && s->redact[i]; i++)
         free(s->redact[i]);
     free(s->redact);

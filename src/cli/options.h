@@ -14,6 +14,7 @@
 #include "base/err.h"
 #include "cli/args.h"
 #include "cli/sources.h"
+#include "log/alarm.h"
 
 #define LISTEN_DEFAULT "127.0.0.1:4777"
 #define UPSTREAM_DEFAULT "https://api.respan.ai/api/anthropic/"
@@ -38,8 +39,13 @@ struct settings {
     bool unicode;
     bool keep_bodies;
     bool fetch_models;
+    struct alarm_limits alarms;
+    bool alarms_are_given;   /* on the command line itself, as on_alarm_ and redact_ */
+    char *on_alarm;          /* command; NULL: none */
+    bool on_alarm_is_given;
+    bool bell;
     char **redact;           /* patterns, NULL-terminated; NULL: none */
-    bool redact_is_given;    /* on the command line itself */
+    bool redact_is_given;
     int64_t max_log_bytes;   /* 0: no bound */
     int keep_days;           /* 0: for ever */
     int64_t body_max_bytes;  /* 0: default, as the four below */

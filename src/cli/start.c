@@ -98,6 +98,13 @@ static void lay_out_args(struct launch *l, const struct start_options *o)
     /* Those of the environment and the config file it reads itself: ps need not show them. */
     for (size_t i = 0; s->redact_is_given && s->redact[i]; i++)
         add_arg(l, "redact", s->redact[i]);
+    if (s->alarms_are_given) {
+        char limits[ALARM_LIMITS_TEXT_MAX];
+        alarm_limits_text(&s->alarms, limits);
+        add_arg(l, "alarms", limits);
+    }
+    if (s->on_alarm_is_given)
+        add_arg(l, "on-alarm", s->on_alarm);
     add_number(l, "pin-failures", s->pin_failures, "");
     add_number(l, "pin-rest", s->pin_rest_ms, "ms");
     add_number(l, "pin-long-wait", s->pin_long_wait_ms, "ms");

@@ -166,6 +166,8 @@ static int open_log(struct gateway *g, struct err *e)
         .max_log_bytes = o->max_log_bytes,
         .keep_days = o->keep_days,
         .catalog = o->catalog,
+        .alarms = o->alarms,
+        .on_alarm = o->on_alarm,
     };
     sigset_t blocked, before;
     g->lock = peer_lock_take(o->log_path, e);

@@ -10,6 +10,7 @@
 
 #include "base/err.h"
 #include "gateway/pins.h"
+#include "log/alarm.h"
 #include "respan/catalog.h"
 
 struct gateway_options {
@@ -23,6 +24,8 @@ struct gateway_options {
     const char *catalog_cache;   /* Respan's model list is fetched daily into this file; NULL: it is not */
     const char *catalog_own;     /* the user's own catalog, for reading anew; may be NULL */
     bool keep_bodies;
+    struct alarm_limits alarms;  /* from when on alarms are raised */
+    const char *on_alarm;        /* command run for each; NULL: none */
     const char *const *redact;   /* patterns taken out of logged bodies, NULL-terminated; NULL: none */
     size_t queue_max_bytes;      /* 0: default */
     size_t body_max_bytes;       /* 0: 64 MiB */

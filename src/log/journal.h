@@ -16,6 +16,7 @@
 
 #include "base/blob.h"
 #include "base/err.h"
+#include "log/alarm.h"
 #include "log/amend.h"
 #include "log/call.h"
 #include "respan/catalog.h"
@@ -30,6 +31,8 @@ struct journal_options {
     int64_t max_log_bytes;           /* 0: no bound */
     int keep_days;                   /* 0: for ever */
     const struct catalog *catalog;   /* borrowed for the journal's life; may be NULL */
+    struct alarm_limits alarms;      /* all 0: none is raised */
+    const char *on_alarm;            /* run for each (alarm_hook.h); NULL: nothing */
 };
 
 struct journal;

@@ -8,6 +8,7 @@
 #include "log/agents.h"
 #include "log/bodies.h"
 #include "log/breaks.h"
+#include "log/journal_alarms.h"
 #include "log/journal_amends.h"
 #include "log/journal_begin.h"
 #include "log/journal_lost.h"
@@ -46,6 +47,7 @@ struct batch {
     struct retention *retention;
     struct breaks *breaks;
     struct agents *agents;
+    struct journal_alarms *alarms;
     sqlite3_stmt *end_progress;
     sqlite3_stmt *add_meta;
     int64_t next_call; /* above every call that began */
@@ -97,7 +99,8 @@ struct batch *batch_open(sqlite3 *sq, const struct journal_options *o, struct qu
     b->bodies = bodies_open(sq, e);
     b->retention = b->bodies ? retention_open(sq, b->bodies, o->max_log_bytes, o->keep_days, e) : NULL;
     b->agents = b->retention ? agents_open(sq, e) : NULL;
-    if (!b->agents)
+    b->alarms = b->agents ? journal_alarms_open(sq, o, e) : NULL;
+    if (!b->alarms)
         goto fail;
     b->breaks = breaks_new(sq, b->next_call, o->catalog);
     return b;
@@ -123,6 +126,7 @@ void batch_free(struct batch *b)
     retention_free(b->retention);
     breaks_free(b->breaks);
     agents_free(b->agents);
+    journal_alarms_free(b->alarms);
     bodies_free(b->bodies);
     amends_free(b->amends);
     refusals_free(b->refusals);
@@ -281,6 +285,7 @@ static void take_begin(struct batch *b, struct queue_op *op)
         read_kept(b, &row->call, op);
     keep_body(b, row, BODY_SENT, op->sent);
     agents_begin(b->agents, &row->call, op->body);
+    journal_alarms_begin(b->alarms, &row->call, row->is_retry);
     rows_mark_dirty(b->rows, row);
 }
 
@@ -321,6 +326,7 @@ static void take_end(struct batch *b, struct queue_op *op)
     breaks_end(b->breaks, c);
     take_title(b, c, op->body);
     agents_end(b->agents, c, op->body);
+    journal_alarms_end(b->alarms, c, row->is_retry);
     rows_mark_dirty(b->rows, row);
 }
 
@@ -415,7 +421,7 @@ int batch_write(struct batch *b, struct err *e)
     for (const struct title *t = b->titles; t; t = t->next)
         if (sums_title(b->sums, t->session_id, t->text, e) != 0)
             return -1;
-    return 0;
+    return journal_alarms_write(b->alarms, e);
 }
 
 size_t batch_written(struct batch *b, int64_t *ended)
@@ -423,6 +429,7 @@ size_t batch_written(struct batch *b, int64_t *ended)
     bodies_written(b->bodies);
     retention_written(b->retention);
     agents_written(b->agents);
+    journal_alarms_written(b->alarms);
     drop_titles(b);
     return rows_written(b->rows, ended) + amends_written(b->amends) +
            refusals_written(b->refusals) + (b->live ? live_bodies_written(b->live) : 0);
@@ -436,4 +443,9 @@ int64_t batch_retention_due_us(const struct batch *b)
 void batch_step_retention(struct batch *b)
 {
     retention_step(b->retention);
+}
+
+void batch_step_alarms(struct batch *b)
+{
+    journal_alarms_step(b->alarms);
 }

@@ -332,6 +332,7 @@ static void look_around(struct writer *w)
     if (clock_mono_us() < w->look_us)
         return;
     w->look_us = clock_mono_us() + LOOK_US;
+    batch_step_alarms(w->batch);
     reserve_look(w->reserve);
     if (w->failing_since_us)
         return;

@@ -320,6 +320,19 @@ static const char *const additions[] = {
     "CREATE TABLE IF NOT EXISTS watch(call_id INTEGER PRIMARY KEY, at INTEGER NOT NULL)",
     "CREATE TABLE IF NOT EXISTS live_body(call_id INTEGER NOT NULL, from_byte INTEGER NOT NULL, data BLOB NOT NULL,"
     " PRIMARY KEY(call_id, from_byte)) WITHOUT ROWID",
+    /* What somebody should know now; see alarms.h. */
+    "CREATE TABLE IF NOT EXISTS alarm("
+    "  id INTEGER PRIMARY KEY AUTOINCREMENT,"
+    "  at INTEGER NOT NULL,"
+    "  until_at INTEGER NOT NULL,"
+    "  kind TEXT NOT NULL,"
+    "  subject TEXT NOT NULL,"
+    "  session_id TEXT,"
+    "  call_id INTEGER,"
+    "  text TEXT NOT NULL)",
+    "CREATE VIEW IF NOT EXISTS alarms AS SELECT a.id, a.at, a.kind, a.text, a.session_id,"
+    "  (SELECT s.title FROM session s WHERE s.session_id = a.session_id) AS session_title,"
+    "  a.call_id, a.until_at, a.subject FROM alarm a",
     NULL,
 };
 

@@ -59,7 +59,7 @@ const struct option_spec common_options[] = {
      "For how long it lets go; a number alone counts seconds."},
     {"pin-long-wait", "TIME", "gateway: a 429 that asks for so long counts", "30s", "1m",
      "A 429 that asks to wait at least so long counts as a failure of the pinned provider."},
-    {"alarms", "KIND=N", "gateway: when to raise alarms, off: never", "cache_break=0.5,runaway=120,storm=10,ttft=4,context=85",
+    {"alarms", "KIND=N", "gateway: when to raise alarms", "docs/alarms.md",
      "cache_break=0.10,context=off",
      "From when on alarms are raised: dollars, calls a minute, failed calls, times the usual, percent; or off."},
     {"on-alarm", "COMMAND", "gateway: run it for each alarm, told as JSON", NULL, "cat >> \"$HOME/alarms.jsonl\"",

@@ -6,13 +6,11 @@
 #include <string.h>
 
 #include "base/clock.h"
-#include "base/mem.h"
 #include "ui/glyph.h"
 
 #define NOTICE_US        (6 * 1000 * 1000)
 #define SECOND_US        (1000 * 1000)
 #define FEED_COST_FACTOR 20                 /* following may take a twentieth of the time */
-#define COPY_MAX         ((size_t)64 << 10) /* what terminals take by OSC 52 */
 
 void app_init(struct app *a, const struct dashboard_options *o, struct db *db)
 {
@@ -66,12 +64,12 @@ unsigned app_place(const struct app *a)
 }
 
 /* The list of calls on the screen, or below what lies above it. */
-static struct feed *shown_feed(struct app *a)
+struct feed *app_feed(struct app *a)
 {
     return a->view == VIEW_SESSIONS && a->timeline.is_open ? &a->timeline.feed : &a->feed;
 }
 
-static bool has_feed(const struct app *a)
+bool app_has_feed(const struct app *a)
 {
     return a->view == VIEW_LIVE || a->view == VIEW_CALLS || (a->view == VIEW_SESSIONS && a->timeline.is_open);
 }
@@ -162,49 +160,19 @@ static void set_view(struct app *a, enum view view)
     lists_load(a);
 }
 
-static void open_inspect(struct app *a, int64_t id)
-{
-    struct err e = {""};
-    inspect_close(&a->inspect);
-    say_if_failed(a, inspect_open(&a->inspect, a->db, id, a->o->catalog, &e), &e);
-}
-
-/* The neighbour in the list of calls, on the same tab. */
-static void open_neighbour(struct app *a, int by)
-{
-    struct err e = {""};
-    enum inspect_tab tab = a->inspect.tab;
-    int64_t id = a->inspect.call.id;
-    struct feed *f = shown_feed(a);
-    if (feed_go_to(f, a->db, id, &e) < 0 || feed_move(f, a->db, by, &e) < 0) {
-        app_notice(a, INK_BAD, "%s", e.text);
-        return;
-    }
-    if (f->selected_id == id) {
-        app_notice(a, INK_DIM, "There is no call %s.", by < 0 ? "above" : "below");
-        return;
-    }
-    open_inspect(a, f->selected_id);
-    a->inspect.tab = tab;
-}
-
 /* Enter without a selected row means the newest one. */
 static void open_selected(struct app *a)
 {
-    const struct call *call = feed_selected(shown_feed(a));
+    const struct call *call = feed_selected(app_feed(a));
     if (!call)
-        call = feed_newest(shown_feed(a));
+        call = feed_newest(app_feed(a));
     if (call)
-        open_inspect(a, call->id);
+        inspector_open(a, call->id);
 }
 
 static void go_back(struct app *a)
 {
     struct err e = {""};
-    if (a->inspect.is_open) {
-        inspect_close(&a->inspect);
-        return;
-    }
     if (a->view == VIEW_SESSIONS && a->timeline.is_open) {
         timeline_close(&a->timeline);
         return;
@@ -230,17 +198,17 @@ static void go_back(struct app *a)
 static void find_error(struct app *a, bool below)
 {
     struct err e = {""};
-    int rc = feed_next_error(shown_feed(a), a->db, below, &e);
+    int rc = feed_next_error(app_feed(a), a->db, below, &e);
     say_if_failed(a, rc, &e);
     if (rc == 1)
-        app_notice(a, INK_DIM, shown_feed(a)->selected_id ? "No %s error." : "No error in the log.",
+        app_notice(a, INK_DIM, app_feed(a)->selected_id ? "No %s error." : "No error in the log.",
                    below ? "further" : "earlier");
 }
 
 static void toggle_follow(struct app *a)
 {
     struct err e = {""};
-    struct feed *f = shown_feed(a);
+    struct feed *f = app_feed(a);
     say_if_failed(a, f->selected_id ? feed_follow(f, a->db, &e) : feed_move(f, a->db, 0, &e), &e);
 }
 
@@ -256,40 +224,6 @@ static void restart(struct app *a)
     else {
         snapshot_check_gateway(&a->data, a->o->log_path);
         app_notice(a, INK_GOOD, "The gateway runs again.");
-    }
-}
-
-static const char *or_dash(const char *text)
-{
-    return text ? text : "-";
-}
-
-static void copy_tab(struct app *a)
-{
-    a->copy_text = xmalloc(COPY_MAX);
-    bool is_whole = inspect_copy(&a->inspect, a->copy_text, COPY_MAX);
-    app_notice(a, INK_GOOD, is_whole ? "Copied this tab." : "Copied the first 64 KB of this tab.");
-}
-
-static void copy(struct app *a)
-{
-    const struct call *call = feed_selected(shown_feed(a));
-    const struct session *s = a->view == VIEW_SESSIONS && !a->timeline.is_open ? lists_selected_session(a) : NULL;
-    free(a->copy_text);
-    a->copy_text = NULL;
-    if (a->inspect.is_open) {
-        copy_tab(a);
-    } else if (s) {
-        a->copy_text = xstrdup(s->session_id);
-        app_notice(a, INK_GOOD, "Copied the session id.");
-    } else if (call && has_feed(a)) {
-        a->copy_text =
-            xasprintf("%lld %s %s %s %s", (long long)call->id, or_dash(call->request_id), or_dash(call->session_id),
-                      or_dash(call->model_sent ? call->model_sent : call->model_asked),
-                      call->error_message ? call->error_message : "");
-        app_notice(a, INK_GOOD, "Copied the call's ids.");
-    } else {
-        app_notice(a, INK_DIM, "Select a row first; y copies it.");
     }
 }
 
@@ -321,12 +255,12 @@ static bool act_move(struct app *a, enum action action)
         inspect_edge(&a->inspect, action == ACTION_LAST);
     else if (a->inspect.is_open)
         inspect_move(&a->inspect, move_by(action, a->inspect.pager.rows));
-    else if (!has_feed(a))
+    else if (!app_has_feed(a))
         lists_act(a, action);
     else if (is_edge)
-        say_if_failed(a, feed_select_edge(shown_feed(a), a->db, action == ACTION_LAST, &e), &e);
+        say_if_failed(a, feed_select_edge(app_feed(a), a->db, action == ACTION_LAST, &e), &e);
     else
-        say_if_failed(a, feed_move(shown_feed(a), a->db, move_by(action, shown_feed(a)->rows), &e), &e);
+        say_if_failed(a, feed_move(app_feed(a), a->db, move_by(action, app_feed(a)->rows), &e), &e);
     return true;
 }
 
@@ -338,9 +272,7 @@ static void open_sorter(struct app *a)
 
 static void act_open(struct app *a)
 {
-    if (a->inspect.is_open)
-        inspect_fold(&a->inspect);
-    else if (has_feed(a))
+    if (app_has_feed(a))
         open_selected(a);
     else
         lists_act(a, ACTION_OPEN);
@@ -377,7 +309,7 @@ static void act_elsewhere(struct app *a, enum action action)
         open_sorter(a);
         break;
     case ACTION_COPY:
-        copy(a);
+        copy_selected(a);
         break;
     case ACTION_RESTART:
         restart(a);
@@ -390,7 +322,9 @@ static void act_elsewhere(struct app *a, enum action action)
 
 static void act(struct app *a, enum action action)
 {
-    if (act_move(a, action))
+    if (action != ACTION_LEFT && action != ACTION_RIGHT) /* what a key is about is there, also before it was drawn */
+        inspect_ready(&a->inspect, a->db);
+    if (act_move(a, action) || (a->inspect.is_open && inspector_act(a, action)))
         return;
     switch (action) {
     case ACTION_VIEW_1:
@@ -411,14 +345,6 @@ static void act(struct app *a, enum action action)
         break;
     case ACTION_REDRAW:
         a->wants_redraw = true;
-        break;
-    case ACTION_LEFT:
-    case ACTION_RIGHT:
-        inspect_turn(&a->inspect, action == ACTION_RIGHT ? 1 : -1);
-        break;
-    case ACTION_NEXT_CALL:
-    case ACTION_PREVIOUS_CALL:
-        open_neighbour(a, action == ACTION_NEXT_CALL ? 1 : -1);
         break;
     case ACTION_NEXT_ERROR:
     case ACTION_PREVIOUS_ERROR:
@@ -463,6 +389,9 @@ void app_key(struct app *a, int key)
         break;
     case PLACE_FILTER:
         filter_key(a, key);
+        break;
+    case PLACE_SEARCH:
+        inspector_search_key(a, key);
         break;
     case PLACE_SORT:
         sorter_key(a, key);

@@ -42,6 +42,7 @@ struct app {
     unsigned overlay; /* PLACE_* of what lies above the view, or 0 */
     unsigned below;   /* what the help lies above: 0, PLACE_INSPECT or PLACE_ROUTES */
     struct inspect inspect;
+    struct field search_field; /* of Inspect */
     struct picker picker;
     struct field filter_field;
     char filter_text[FIELD_MAX]; /* the one in force */
@@ -126,7 +127,15 @@ void routes_draw(struct canvas *c, struct app *a, int top, int bottom);
 void table_draw(struct canvas *c, struct app *a, int top, int bottom, bool with_all);
 bool table_is_greeting(const struct app *a); /* the log is empty */
 
-/* app_filter.c, app_switch.c, app_lists.c: what keys do. */
+/* The list of calls on the screen, or below what lies above it. */
+struct feed *app_feed(struct app *a);
+bool app_has_feed(const struct app *a);
+
+/* app_filter.c, app_inspect.c, app_copy.c, app_switch.c, app_lists.c: what keys do. */
+void inspector_open(struct app *a, int64_t id);
+bool inspector_act(struct app *a, enum action action); /* did it mean something there? */
+void inspector_search_key(struct app *a, int key);
+void copy_selected(struct app *a);
 void filter_open(struct app *a);
 void filter_key(struct app *a, int key);
 void filter_invert(struct app *a);

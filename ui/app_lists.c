@@ -135,13 +135,9 @@ void list_move(struct list_state *l, size_t count, enum action action)
 
 static void open_break(struct app *a)
 {
-    struct err e = {""};
     size_t at = a->group_list.selected == LIST_NONE ? 0 : a->group_list.selected;
-    if (at >= a->breaks.count)
-        return;
-    inspect_close(&a->inspect);
-    if (inspect_open(&a->inspect, a->db, a->breaks.calls[at].id, a->o->catalog, &e) < 0)
-        app_notice(a, INK_BAD, "%s", e.text);
+    if (at < a->breaks.count)
+        inspector_open(a, a->breaks.calls[at].id);
 }
 
 /* true when the action meant something here. */

@@ -250,7 +250,12 @@ static int draw_hint(struct canvas *c, int row, int at, const struct key_binding
     return at + canvas_put(c, row, at, c->cols - at, INK_DIM, k->hint) + 2;
 }
 
-/* Help and leaving are always told; of the others as many as fit. */
+/* The ways out are always told; of the others as many as fit. */
+static bool is_always_told(const struct key_binding *k)
+{
+    return k->action == ACTION_HELP || k->action == ACTION_LEAVE || k->action == ACTION_BACK;
+}
+
 static void draw_hints(struct canvas *c, int row, const struct app *a)
 {
     const struct key_binding *k;
@@ -258,10 +263,10 @@ static void draw_hints(struct canvas *c, int row, const struct app *a)
     bool can_open = app_can_open(a);
     int kept = 0, at = 1;
     for (size_t i = 0; (k = keys_at(place, i)); i++)
-        if (k->action == ACTION_HELP || k->action == ACTION_LEAVE)
+        if (is_always_told(k))
             kept += hint_width(k);
     for (size_t i = 0; (k = keys_at(place, i)); i++) {
-        bool always = k->action == ACTION_HELP || k->action == ACTION_LEAVE;
+        bool always = is_always_told(k);
         if (!k->hint || (k->action == ACTION_OPEN && !can_open) || (!always && at + hint_width(k) + kept > c->cols))
             continue;
         kept -= always ? hint_width(k) : 0;
@@ -277,6 +282,11 @@ void frame_draw_bottom(struct canvas *c, const struct app *a)
         int error = a->filter_error[0] ? c->cols / 2 : 0;
         field_draw(c, row, 1 + used, c->cols - used - 2 - error, &a->filter_field);
         canvas_put_right(c, row, c->cols - error, error - 1, INK_BAD, a->filter_error);
+        return;
+    }
+    if (a->overlay == PLACE_SEARCH) {
+        int used = canvas_put(c, row, 1, 10, INK_ACCENT | STYLE_BOLD, "search ");
+        field_draw(c, row, 1 + used, c->cols - used - 2, &a->search_field);
         return;
     }
     if (a->notice[0] && clock_mono_us() < a->notice_until_us) {

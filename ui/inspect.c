@@ -11,20 +11,35 @@
 
 static void drop_pages(struct inspect *x)
 {
+    size_t rows = x->pager.rows;
     pager_done(&x->pager);
+    x->pager.rows = rows; /* of the screen */
     x->is_made = false;
+}
+
+/* What a tab keeps of the answer; the request's tree stays. */
+static void drop_answer(struct inspect *x)
+{
+    content_done(&x->answer);
+    for (size_t i = 0; i < 2; i++) {
+        buf_done(&x->raw[i]);
+        buf_init(&x->raw[i]);
+    }
 }
 
 static void drop_bodies(struct inspect *x)
 {
     drop_pages(x);
+    drop_answer(x);
     buf_done(&x->request);
+    buf_init(&x->request);
     if (x->has_tree)
         content_tree_done(&x->tree);
     x->has_tree = false;
-    free(x->unfolded);
-    x->unfolded = NULL;
+    for (size_t i = 0; i < TAB_COUNT_; i++)
+        inspect_parts_done(&x->parts[i]);
     x->cursor = 0;
+    x->search.is_counted = false;
 }
 
 int inspect_open(struct inspect *x, struct db *db, int64_t id, const struct catalog *catalog, struct err *e)
@@ -32,12 +47,15 @@ int inspect_open(struct inspect *x, struct db *db, int64_t id, const struct cata
     memset(x, 0, sizeof(*x));
     call_init(&x->call);
     buf_init(&x->request);
+    buf_init(&x->raw[0]);
+    buf_init(&x->raw[1]);
     int rc = reader_call(db, id, &x->call, e);
     if (rc != 0) {
         call_done(&x->call);
         return rc < 0 ? -1 : err_set(e, "Call %lld is no longer in the log.", (long long)id);
     }
     x->catalog = catalog;
+    x->wanted_part = -1;
     x->is_open = true;
     return 0;
 }
@@ -46,6 +64,7 @@ void inspect_close(struct inspect *x)
 {
     if (!x->is_open)
         return;
+    inspect_search_end(x);
     drop_bodies(x);
     call_done(&x->call);
     memset(x, 0, sizeof(*x));
@@ -66,7 +85,7 @@ void inspect_refresh(struct inspect *x, struct db *db)
     if (x->call.state != CALL_OPEN)
         drop_bodies(x);
     else if (x->tab != TAB_REQUEST || !x->has_tree)
-        x->is_made = false; /* what is known grows; a request stays what it is */
+        x->is_made = x->search.is_counted = false; /* what is known grows; a request stays what it is */
 }
 
 #define WATCH_US (900 * 1000) /* well before it expires, and once a look */
@@ -87,12 +106,35 @@ void inspect_turn(struct inspect *x, int tabs)
 {
     x->tab = (enum inspect_tab)(((int)x->tab + tabs + TAB_COUNT_) % TAB_COUNT_);
     x->cursor = 0;
+    x->search.at = x->search.total;
+    x->search.is_counted = false;
+    drop_answer(x);
     drop_pages(x);
+}
+
+/* ---- The cursor ---------------------------------------------------------------- */
+
+bool inspect_has_cursor(const struct inspect *x)
+{
+    return x->tab == TAB_REQUEST ? x->has_tree : x->tab == TAB_RESPONSE || x->tab == TAB_HEADERS;
+}
+
+static size_t line_here(const struct inspect *x)
+{
+    return inspect_has_cursor(x) ? x->cursor : x->pager.top;
+}
+
+int inspect_part_here(const struct inspect *x)
+{
+    size_t line = line_here(x);
+    while (line > 0 && line < x->pager.count && x->pager.lines[line].node < 0)
+        line--;
+    return line < x->pager.count ? x->pager.lines[line].node : -1;
 }
 
 void inspect_move(struct inspect *x, long lines)
 {
-    if (x->tab != TAB_REQUEST || !x->has_tree) {
+    if (!inspect_has_cursor(x)) {
         pager_scroll(&x->pager, lines);
         return;
     }
@@ -105,38 +147,39 @@ void inspect_edge(struct inspect *x, bool last)
     inspect_move(x, last ? (long)x->pager.count : -(long)x->pager.count);
 }
 
-void inspect_fold(struct inspect *x)
+/* ---- Folding -------------------------------------------------------------------- */
+
+size_t inspect_title_line(const struct inspect *x, int part)
 {
-    if (x->tab != TAB_REQUEST || !x->has_tree || x->cursor >= x->pager.count)
-        return;
-    size_t line = x->cursor;
-    while (line > 0 && x->pager.lines[line].node < 0) /* inside an element's text */
-        line--;
-    int node = x->pager.lines[line].node;
-    if (node < 0)
-        return;
-    x->unfolded[node] = !x->unfolded[node];
-    x->cursor = line;
-    size_t top = x->pager.top;
-    drop_pages(x);
-    x->pager.top = top; /* kept by inspect_make */
+    size_t line = 0;
+    while (line < x->pager.count && x->pager.lines[line].node != part)
+        line++;
+    return line < x->pager.count ? line : 0;
 }
 
-bool inspect_copy(const struct inspect *x, char *out, size_t size)
+void inspect_fold(struct inspect *x)
 {
-    size_t used = 0;
-    out[0] = '\0';
-    for (size_t i = 0; i < x->pager.count; i++) {
-        const struct pager_line *line = &x->pager.lines[i];
-        int n = snprintf(out + used, size - used, "%s%s%s\n", line->label ? line->label : "", line->label ? ": " : "",
-                         line->text);
-        if (n < 0 || used + (size_t)n >= size) {
-            out[used] = '\0'; /* whole lines only */
-            return false;
-        }
-        used += (size_t)n;
-    }
-    return !x->pager.is_cut;
+    int part = inspect_part_here(x);
+    if (x->tab != TAB_REQUEST || !x->has_tree || part < 0)
+        return;
+    struct inspect_part *p = &x->parts[TAB_REQUEST].list[part];
+    p->is_unfolded = !p->is_unfolded;
+    x->cursor = inspect_title_line(x, part); /* what stands above it stays where it is */
+    x->is_made = false;
+}
+
+/* Folded, the sections are what is seen: the cursor goes to its own. */
+void inspect_fold_all(struct inspect *x, bool unfold)
+{
+    if (x->tab != TAB_REQUEST || !x->has_tree)
+        return;
+    int part = inspect_part_here(x);
+    for (size_t i = 0; i < x->tree.count; i++)
+        x->parts[TAB_REQUEST].list[i].is_unfolded = unfold;
+    while (!unfold && part > 0 && x->tree.nodes[part].depth > 0)
+        part--;
+    x->wanted_part = part;
+    x->is_made = false;
 }
 
 /* ---- Drawing ------------------------------------------------------------- */
@@ -216,6 +259,26 @@ static void draw_tabs(struct canvas *c, int row, const struct inspect *x)
     }
 }
 
+/* Below the tabs: a rule, and on it what there is to say about the tab. */
+static void draw_rule(struct canvas *c, int row, const struct inspect *x)
+{
+    char text[FIELD_MAX + 64] = "";
+    const struct inspect_search *s = &x->search;
+    bool is_on = s->at < s->total;
+    canvas_fill(c, row, 1, c->cols - 2, INK_DIM, glyphs()->hline);
+    if (s->words[0] && is_on)
+        snprintf(text, sizeof(text), " \"%s\" hit %zu of %zu ", s->words, s->at + 1, s->total);
+    else if (s->words[0])
+        snprintf(text, sizeof(text), " \"%s\" %zu %s ", s->words, s->total, s->total == 1 ? "hit" : "hits");
+    else if (x->tab == TAB_REQUEST && x->has_tree) {
+        text[0] = ' ';
+        inspect_about_tokens(x, text + 1, sizeof(text) - 2);
+        strcat(text, " "); /* NOLINT: a byte was left for it */
+    }
+    int width = canvas_width(text), room = c->cols - 6;
+    canvas_put(c, row, width < room ? c->cols - 3 - width : 3, room, s->words[0] ? INK_WARN | STYLE_BOLD : INK_DIM, text);
+}
+
 void inspect_draw(struct canvas *c, struct inspect *x, struct db *db, int top, int bottom, int64_t now_ms)
 {
     draw_head(c, top++, x, now_ms);
@@ -226,13 +289,13 @@ void inspect_draw(struct canvas *c, struct inspect *x, struct db *db, int top, i
             top++;
     }
     draw_tabs(c, top++, x);
-    canvas_fill(c, top++, 1, c->cols - 2, INK_DIM, glyphs()->hline);
+    int rule = top++;
     if (x->width != c->cols) {
         x->width = c->cols;
         x->is_made = false;
     }
     inspect_watch(x, db);
-    if (!x->is_made)
-        inspect_make(x, db);
-    pager_draw(c, top, bottom - top, &x->pager, x->tab == TAB_REQUEST && x->has_tree ? x->cursor : (size_t)-1);
+    inspect_ready(x, db);
+    draw_rule(c, rule, x);
+    pager_draw(c, top, bottom - top, &x->pager, inspect_has_cursor(x) ? x->cursor : (size_t)-1);
 }

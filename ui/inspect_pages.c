@@ -173,90 +173,6 @@ void inspect_say_missing(struct inspect *x, const char *why)
         inspect_say(x, why);
 }
 
-static void say_cut(struct inspect *x, size_t len)
-{
-    char size[TEXT_SHORT_MAX], text[160];
-    if (len <= INSPECT_BODY_MAX)
-        return;
-    text_bytes(size, (int64_t)len);
-    snprintf(text, sizeof(text), "… the first part of %s; `spantop show %lld` gives all of it.", size,
-             (long long)x->call.id);
-    pager_add(&x->pager, INK_WARN, 0, text);
-}
-
-static void part_title(const struct content_part *part, char *out, size_t size)
-{
-    static const char *const words[] = {"Text", "Thinking", "Tool call", "Tool result", "Image", "Other"};
-    snprintf(out, size, "%s%s%.80s", words[part->kind],
-             part->name && part->kind != CONTENT_TEXT && part->kind != CONTENT_THINKING ? " " : "",
-             part->name && part->kind != CONTENT_TEXT && part->kind != CONTENT_THINKING ? part->name : "");
-}
-
-static int read_answer(struct inspect *x, struct db *db, struct buf *out)
-{
-    struct err e = {""};
-    struct buf raw;
-    buf_init(&raw);
-    bool is_open = x->call.state == CALL_OPEN;
-    int rc = is_open ? reader_live_body(db, x->call.id, &raw, &e) : reader_body(db, x->call.id, BODY_RESPONSE, &raw, &e);
-    if (is_open && raw.len == 0)
-        inspect_say(x, "The call is running; what comes of its answer is shown here.");
-    else if (rc != 0 || raw.len == 0)
-        inspect_say_missing(x, e.text);
-    else
-        rc = content_decode(NULL, raw.data, raw.len, out) < 0 && out->len == 0 ? -1 : 0;
-    if (raw.len && out->len == 0)
-        pager_add(&x->pager, INK_DIM, 0, "The answer is packed in a way that cannot be read here.");
-    buf_done(&raw);
-    return rc == 0 && out->len ? 0 : -1;
-}
-
-static void make_response(struct inspect *x, struct db *db)
-{
-    struct buf body;
-    struct content content;
-    char title[128];
-    buf_init(&body);
-    if (read_answer(x, db, &body) == 0) {
-        content_from_answer(body.data, body.len, &content);
-        for (size_t i = 0; i < content.count; i++) {
-            const struct content_part *part = &content.parts[i];
-            part_title(part, title, sizeof(title));
-            pager_add_heading(&x->pager, title);
-            unsigned style = part->kind == CONTENT_THINKING ? INK_DIM : INK_PLAIN;
-            pager_add_text(&x->pager, style, 2, part->text ? part->text : "", inspect_capped(part->text_len));
-            say_cut(x, part->text_len);
-        }
-        if (content.stop_reason) {
-            pager_add(&x->pager, INK_PLAIN, 0, "");
-            pager_add_value(&x->pager, "stop reason", INK_PLAIN, content.stop_reason);
-        }
-        content_done(&content);
-    }
-    buf_done(&body);
-}
-
-static void make_raw(struct inspect *x, struct db *db)
-{
-    struct buf body;
-    buf_init(&body);
-    pager_add_heading(&x->pager, "Response");
-    if (read_answer(x, db, &body) == 0) {
-        pager_add_text(&x->pager, INK_PLAIN, 0, body.data, inspect_capped(body.len));
-        say_cut(x, body.len);
-    }
-    struct err e = {""};
-    buf_reset(&body);
-    pager_add_heading(&x->pager, x->call.has_sent_body ? "Request as sent upstream" : "Request");
-    if (reader_body(db, x->call.id, x->call.has_sent_body ? BODY_SENT : BODY_REQUEST, &body, &e) == 0) {
-        pager_add_text(&x->pager, INK_PLAIN, 0, body.data, inspect_capped(body.len));
-        say_cut(x, body.len);
-    } else {
-        inspect_say_missing(x, e.text);
-    }
-    buf_done(&body);
-}
-
 /* ---- Headers --------------------------------------------------------------- */
 
 static void add_headers(struct pager *p, const char *title, const char *json)
@@ -298,12 +214,19 @@ static void make_headers(struct inspect *x)
                                              : "No headers were kept.");
 }
 
+void inspect_ready(struct inspect *x, struct db *db)
+{
+    if (x->is_open && !x->is_made)
+        inspect_make(x, db);
+}
+
 void inspect_make(struct inspect *x, struct db *db)
 {
-    size_t top = x->pager.top;
+    size_t top = x->pager.top, rows = x->pager.rows;
     pager_done(&x->pager);
     pager_init(&x->pager, x->width - 4);
     x->pager.top = top;
+    x->pager.rows = rows ? rows : 1;
     switch (x->tab) {
     case TAB_OVERVIEW:
         make_overview(x);
@@ -312,7 +235,7 @@ void inspect_make(struct inspect *x, struct db *db)
         inspect_make_request(x, db);
         break;
     case TAB_RESPONSE:
-        make_response(x, db);
+        inspect_make_response(x, db);
         break;
     case TAB_HEADERS:
         make_headers(x);
@@ -321,10 +244,16 @@ void inspect_make(struct inspect *x, struct db *db)
         inspect_make_cache(x, db);
         break;
     case TAB_RAW:
-        make_raw(x, db);
+        inspect_make_raw(x, db);
         break;
     case TAB_COUNT_:
         break;
     }
     x->is_made = true;
+    if (x->wanted_part >= 0)
+        x->cursor = inspect_title_line(x, x->wanted_part);
+    x->wanted_part = -1;
+    if (x->cursor >= x->pager.count)
+        x->cursor = x->pager.count ? x->pager.count - 1 : 0;
+    inspect_search_mark(x);
 }

@@ -45,6 +45,7 @@ enum key_place {
     PLACE_ROUTES = 1 << 10,
     PLACE_TIMELINE = 1 << 11,
     PLACE_ROUTE_FORM = 1 << 12,
+    PLACE_SEARCH = 1 << 13, /* the line of words that Inspect looks for */
 };
 
 enum action {
@@ -94,6 +95,13 @@ enum action {
     ACTION_CALLS,
     ACTION_ADD,
     ACTION_RAISE,
+    ACTION_SEARCH,
+    ACTION_SEARCH_NEXT,
+    ACTION_SEARCH_PREVIOUS,
+    ACTION_UNFOLD_ALL,
+    ACTION_FOLD_ALL,
+    ACTION_NEXT_PAGE,
+    ACTION_PREVIOUS_PAGE,
 };
 
 #define KEYS_MAX 3

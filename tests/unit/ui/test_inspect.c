@@ -1,0 +1,287 @@
+/* Inspect: a call with its bodies, looked through by keys. */
+#include "tests/unit/ui/tmpapp.h"
+
+#include "base/mem.h"
+#include "log/bodies.h"
+
+static void put_list(const char *column, int64_t id, const struct buf *list)
+{
+    char sql[96];
+    struct err e;
+    snprintf(sql, sizeof sql, "UPDATE call SET %s = ?1, body_state = 'kept' WHERE id = ?2", column);
+    sqlite3_stmt *st = sql_prepare(db_sqlite(tmplog), sql, &e);
+    assert_non_null(st);
+    sql_bind_blob(st, 1, buf_bytes(list));
+    sqlite3_bind_int64(st, 2, id);
+    assert_int_equal(sql_done(st, &e), 0);
+    sqlite3_finalize(st);
+}
+
+/* Give the call bodies, as the journal would. */
+static void give_bodies(int64_t id, const char *request, const char *answer)
+{
+    struct err e = {""};
+    struct buf list;
+    int64_t repeat_of, stored;
+    struct bodies *bodies = bodies_open(db_sqlite(tmplog), &e);
+    struct blob *body = blob_copy(request, strlen(request));
+    buf_init(&list);
+    tmplog_run("BEGIN");
+    assert_int_equal(bodies_put_request(bodies, &(struct body_origin){"c", id}, body, &list, &repeat_of), 0);
+    put_list("request_body", id, &list);
+    buf_reset(&list);
+    if (answer) {
+        assert_int_equal(bodies_put_answer(bodies, bytes_of(answer), &list), 0);
+        put_list("response_body", id, &list);
+    }
+    assert_int_equal(bodies_write(bodies, &stored, &e), 0);
+    tmplog_run("COMMIT");
+    bodies_written(bodies);
+    buf_done(&list);
+    blob_unref(body);
+    bodies_free(bodies);
+}
+
+#define REQUEST                                                                                                        \
+    "{\"model\":\"m\",\"system\":[{\"type\":\"text\",\"text\":\"be needle sharp\","                                    \
+    "\"cache_control\":{\"type\":\"ephemeral\",\"ttl\":\"1h\"}}],"                                                     \
+    "\"tools\":[{\"name\":\"Bash\",\"description\":\"Run it\",\"input_schema\":{\"type\":\"object\"}}],"               \
+    "\"messages\":[{\"role\":\"user\",\"content\":\"first needle, second Needle\"},"                                   \
+    "{\"role\":\"assistant\",\"content\":[{\"type\":\"tool_use\",\"id\":\"t1\",\"name\":\"Bash\","                     \
+    "\"input\":{\"command\":\"ls -l\"}}]},"                                                                            \
+    "{\"role\":\"user\",\"content\":[{\"type\":\"tool_result\",\"tool_use_id\":\"t1\",\"content\":\"nothing here\"}]}]}"
+#define ANSWER                                                                                                         \
+    "{\"type\":\"message\",\"content\":[{\"type\":\"text\",\"text\":\"I look for the needle.\"},"                      \
+    "{\"type\":\"tool_use\",\"id\":\"t2\",\"name\":\"Grep\",\"input\":{\"pattern\":\"needle\",\"path\":\"src\"}}],"    \
+    "\"stop_reason\":\"tool_use\"}"
+
+/* Inspect on the newest call, which has these bodies, on the Request tab. */
+static void open_request(const char *request, const char *answer)
+{
+    add_calls(1, 3);
+    add_sessions();
+    give_bodies(3, request, answer);
+    start(0);
+    press("k\n\t");
+    draw(36, 120);
+}
+
+static unsigned style_at(const char *text)
+{
+    int row = find(text);
+    if (row < 0)
+        fail_without(text);
+    char *before = xstrndup(row_text(row), (size_t)(strstr(row_text(row), text) - row_text(row)));
+    unsigned style = canvas_at(&screen, row, canvas_width(before))->style;
+    free(before);
+    return style;
+}
+
+/* ---- The request ---- */
+
+static void test_elements_have_sizes_tokens_and_marks(void **state)
+{
+    (void)state;
+    open_request(REQUEST, ANSWER); /* its input: 10 and 300 read */
+    see("together the 310 tokens counted");
+    see("▸ system  · 1");
+    see("▾ messages  · 3");
+    press("+");
+    see("cache mark 1h");
+    see("type: object"); /* a tool's schema, laid out */
+    see("command: ls -l");
+    int64_t sum = 0;
+    for (size_t i = 0; i < app.inspect.tree.count; i++)
+        sum += app.inspect.tree.nodes[i].depth == 0 ? app.inspect.tree.nodes[i].tokens : 0;
+    assert_int_equal(sum, 310);
+    press("-");
+    see_no("nothing here");
+    see("▸ messages  · 3");
+}
+
+static void test_without_usage_tokens_are_said_to_be_guessed(void **state)
+{
+    (void)state;
+    add_calls(1, 3);
+    tmplog_run("UPDATE call SET tokens_in = NULL, tokens_cache_read = NULL");
+    give_bodies(3, REQUEST, ANSWER);
+    start(0);
+    press("k\n\t");
+    see("~ estimated, four bytes a token");
+}
+
+static void test_images_are_told_by_type_size_and_pixels(void **state)
+{
+    (void)state;
+    open_request("{\"messages\":[{\"role\":\"user\",\"content\":[{\"type\":\"image\",\"source\":{\"type\":\"base64\",\"media_type\":"
+                 "\"image/png\",\"data\":\"iVBORw0KGgoAAAANSUhEUgAAAu4AAAB4CAYAAAA=\"}},{\"type\":\"document\",\"source\":"
+                 "{\"type\":\"url\",\"url\":\"https://x/y.pdf\"}}]}]}",
+                 NULL);
+    see("image/png 750x120 29 B");
+    see_no("iVBORw0");
+    see("four bytes a token"); /* the document's tokens are unknown: nothing is scaled to a sum */
+}
+
+/* A text of that many lines, "line 1" and on. */
+static char *long_request(int lines)
+{
+    struct buf body;
+    buf_init(&body);
+    buf_puts(&body, "{\"messages\":[{\"role\":\"user\",\"content\":\"");
+    for (int i = 1; i <= lines; i++)
+        buf_printf(&body, "line %d of it\\n", i);
+    buf_puts(&body, "\"}]}");
+    return buf_take(&body, NULL);
+}
+
+static void test_a_long_text_is_paged(void **state)
+{
+    (void)state;
+    char *body = long_request(20000);
+    open_request(body, NULL);
+    free(body);
+    see("line 1 of it");
+    see("page 1 of 6");
+    assert_true(app.inspect.pager.count < 5000);
+    press("jjj>");
+    see("page 2 of 6");
+    see_no("line 1 of it");
+    press(">>>>");
+    see("page 6 of 6");
+    press(">");
+    see("No further page");
+    press("G");
+    see("line 20000 of it");
+    press("<");
+    see("page 5 of 6");
+    press("/line 123 of\n"); /* on the first page */
+    see("hit 1 of 1");
+    see("line 118 of it"); /* with something around it */
+    see("line 123 of it");
+    see_no("line 11870");
+}
+
+/* ---- Search ---- */
+
+static void test_a_search_unfolds_marks_counts_and_wraps(void **state)
+{
+    (void)state;
+    open_request(REQUEST, ANSWER);
+    press("g/needle");
+    see("search needle");
+    press("\n");
+    see("\"needle\" hit 1 of 3");
+    see("be needle sharp");
+    assert_int_equal(style_at("needle sharp"), (int)(INK_LABEL | STYLE_BOLD));
+    press("n");
+    see("hit 2 of 3");
+    see("first needle, second Needle");
+    assert_int_equal(style_at("Needle"), (int)(INK_WARN | STYLE_UNDERLINE));
+    press("nn");
+    see("hit 1 of 3");
+    see("on from the first");
+    press("N");
+    see("hit 3 of 3");
+    see("on from the last");
+    press("\033");
+    see_no("hit 3");
+    assert_true(app.inspect.is_open);
+    press("\033");
+    assert_false(app.inspect.is_open);
+}
+
+static void test_a_search_goes_on_in_the_other_tabs(void **state)
+{
+    (void)state;
+    open_request(REQUEST, ANSWER);
+    tmplog_run("UPDATE call SET response_headers = '[[\"x-needle\",\"a needle\"],[\"other\",\"b\"]]'");
+    press("\033\n\t/needle\n\t");
+    see("\"needle\" 2 hits"); /* Response: the text and the tool's input */
+    press("nn");
+    see("hit 2 of 2");
+    see("pattern: needle");
+    press("\t");
+    see("\"needle\" 2 hits");
+    press("n");
+    see("hit 1 of 2");
+    assert_int_equal(style_at("needle: a"), (int)(INK_LABEL | STYLE_BOLD));
+    press("\t\t");
+    see("\"needle\" 5 hits"); /* Raw: both bodies as they are */
+    press("N");
+    see("hit 1 of 5");
+    press("\t/nowhere\n");
+    see("is not in this tab");
+}
+
+static void test_a_hit_may_be_wrapped_and_hostile_text_is_harmless(void **state)
+{
+    (void)state;
+    open_request("{\"messages\":[{\"role\":\"user\",\"content\":\"aaaa aaaa aaaa aaaa aaaa aaaa aaaa aaaa aaaa aaaa two words "
+                 "\\u001b[31mred\\tblue\"}]}",
+                 NULL);
+    draw(24, 60);
+    for (int cols = 60; cols < 76; cols++) { /* broken at each blank on the way */
+        draw(24, cols);
+        press("/aaaa two words\n");
+        draw(24, cols);
+        assert_int_equal(app.inspect.search.total, 1);
+        assert_true(app.inspect.pager.hit_count >= 1);
+    }
+    press("/red\n");
+    assert_int_equal(app.inspect.search.total, 1);
+}
+
+static void test_the_hit_stays_when_the_window_changes(void **state)
+{
+    (void)state;
+    open_request(REQUEST, ANSWER);
+    press("g/needle\nn");
+    for (int cols = 60; cols < 200; cols += 9) {
+        draw(20, cols);
+        assert_true(find("hit 2 of 3") > 0);
+        assert_int_equal(app.inspect.pager.lines[app.inspect.cursor].node, 6); /* the first message's text */
+    }
+}
+
+/* ---- The answer, copying ---- */
+
+static void test_the_answer_lays_tool_calls_out(void **state)
+{
+    (void)state;
+    open_request(REQUEST, ANSWER);
+    press("\t");
+    see("Tool call Grep");
+    see("    pattern: needle");
+    see("stop reason       tool_use");
+    see("10 in, 300 read from cache, 3 out");
+}
+
+static void test_copying_takes_what_the_cursor_is_on(void **state)
+{
+    (void)state;
+    open_request(REQUEST, ANSWER);
+    press("G"); /* the newest result */
+    press("y");
+    assert_string_equal(app.copy_text, "nothing here");
+    press("\tjjjjj"); /* the tool's call */
+    draw(36, 120);
+    press("y");
+    assert_string_equal(app.copy_text, "pattern: needle\npath: src\n");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        WITH_LOG(test_elements_have_sizes_tokens_and_marks),
+        WITH_LOG(test_without_usage_tokens_are_said_to_be_guessed),
+        WITH_LOG(test_images_are_told_by_type_size_and_pixels),
+        WITH_LOG(test_a_long_text_is_paged),
+        WITH_LOG(test_a_search_unfolds_marks_counts_and_wraps),
+        WITH_LOG(test_a_search_goes_on_in_the_other_tabs),
+        WITH_LOG(test_a_hit_may_be_wrapped_and_hostile_text_is_harmless),
+        WITH_LOG(test_the_hit_stays_when_the_window_changes),
+        WITH_LOG(test_the_answer_lays_tool_calls_out),
+        WITH_LOG(test_copying_takes_what_the_cursor_is_on),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

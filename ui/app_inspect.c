@@ -1,0 +1,133 @@
+/* Inspect's keys: from call to call, the search, folding and turning pages. */
+#include "ui/app.h"
+
+void inspector_open(struct app *a, int64_t id)
+{
+    struct err e = {""};
+    inspect_close(&a->inspect);
+    if (inspect_open(&a->inspect, a->db, id, a->o->catalog, &e) < 0)
+        app_notice(a, INK_BAD, "%s", e.text);
+    a->inspect.width = a->width;
+}
+
+/* The neighbour in the list of calls, on the same tab. */
+static void open_neighbour(struct app *a, int by)
+{
+    struct err e = {""};
+    enum inspect_tab tab = a->inspect.tab;
+    int64_t id = a->inspect.call.id;
+    struct feed *f = app_feed(a);
+    if (feed_go_to(f, a->db, id, &e) < 0 || feed_move(f, a->db, by, &e) < 0) {
+        app_notice(a, INK_BAD, "%s", e.text);
+        return;
+    }
+    if (f->selected_id == id) {
+        app_notice(a, INK_DIM, "There is no call %s.", by < 0 ? "above" : "below");
+        return;
+    }
+    inspector_open(a, f->selected_id);
+    a->inspect.tab = tab;
+}
+
+/* ---- Search ---------------------------------------------------------------------- */
+
+static void open_search(struct app *a)
+{
+    field_set(&a->search_field, "");
+    a->overlay = PLACE_SEARCH;
+}
+
+static void go_on(struct app *a, int by)
+{
+    const struct inspect_search *s = &a->inspect.search;
+    if (!s->words[0])
+        app_notice(a, INK_DIM, "Nothing is looked for; / begins.");
+    else if (inspect_search_go(&a->inspect, a->db, by))
+        app_notice(a, INK_WARN, by > 0 ? "The last hit was reached: on from the first." : "The first hit was reached: on from the last.");
+    else if (s->total == 0)
+        app_notice(a, INK_WARN, "\"%s\" is not in this tab; Tab looks into the next.", s->words);
+}
+
+/* Nothing typed: on with what was looked for. */
+static void start_search(struct app *a)
+{
+    a->overlay = 0;
+    if (!a->search_field.len) {
+        go_on(a, 1);
+        return;
+    }
+    inspect_search_start(&a->inspect, a->db, a->search_field.text);
+    if (a->inspect.search.total == 0)
+        app_notice(a, INK_WARN, "\"%s\" is not in this tab; Tab looks into the next.", a->inspect.search.words);
+}
+
+void inspector_search_key(struct app *a, int key)
+{
+    bool changed;
+    switch (keys_action(PLACE_SEARCH, key)) {
+    case ACTION_ACCEPT:
+        start_search(a);
+        break;
+    case ACTION_CANCEL:
+        a->overlay = 0;
+        break;
+    default:
+        field_key(&a->search_field, key, &changed);
+        break;
+    }
+}
+
+/* ---- Keys ------------------------------------------------------------------------ */
+
+static void turn_page(struct app *a, int by)
+{
+    if (!inspect_turn_page(&a->inspect, by))
+        app_notice(a, INK_DIM, by > 0 ? "No further page of this text." : "No earlier page of this text.");
+}
+
+/* The search first, then Inspect itself. */
+static void go_back(struct app *a)
+{
+    if (a->inspect.search.words[0])
+        inspect_search_end(&a->inspect);
+    else
+        inspect_close(&a->inspect);
+}
+
+bool inspector_act(struct app *a, enum action action)
+{
+    struct inspect *x = &a->inspect;
+    switch (action) {
+    case ACTION_OPEN:
+        inspect_fold(x);
+        return true;
+    case ACTION_BACK:
+        go_back(a);
+        return true;
+    case ACTION_LEFT:
+    case ACTION_RIGHT:
+        inspect_turn(x, action == ACTION_RIGHT ? 1 : -1);
+        return true;
+    case ACTION_NEXT_CALL:
+    case ACTION_PREVIOUS_CALL:
+        open_neighbour(a, action == ACTION_NEXT_CALL ? 1 : -1);
+        return true;
+    case ACTION_SEARCH:
+        open_search(a);
+        return true;
+    case ACTION_SEARCH_NEXT:
+    case ACTION_SEARCH_PREVIOUS:
+        go_on(a, action == ACTION_SEARCH_NEXT ? 1 : -1);
+        return true;
+    case ACTION_UNFOLD_ALL:
+    case ACTION_FOLD_ALL:
+        inspect_fold_all(x, action == ACTION_UNFOLD_ALL);
+        return true;
+    case ACTION_NEXT_PAGE:
+    case ACTION_PREVIOUS_PAGE:
+        turn_page(a, action == ACTION_NEXT_PAGE ? 1 : -1);
+        return true;
+    default:
+        return false;
+    }
+}

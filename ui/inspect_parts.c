@@ -1,0 +1,119 @@
+/* The parts of a tab: their titles, their texts, and which page of a long one is shown. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "base/text.h"
+#include "ui/glyph.h"
+#include "ui/inspect.h"
+
+void inspect_parts_size(struct inspect_parts *p, size_t count)
+{
+    p->list = xrealloc(p->list, (count + 1) * sizeof(*p->list));
+    for (size_t i = p->count; i < count; i++)
+        p->list[i] = (struct inspect_part){.is_unfolded = false};
+    p->count = count;
+}
+
+void inspect_parts_done(struct inspect_parts *p)
+{
+    free(p->list);
+    *p = (struct inspect_parts){NULL, 0};
+}
+
+/* ---- Pages -------------------------------------------------------------------- */
+
+/* Nothing that is looked for has a line's end in it, and few things a blank: so a
+ * page's end seldom cuts one in two. */
+static size_t page_end(struct bytes text, size_t from)
+{
+    if (text.len - from <= INSPECT_PAGE_MAX)
+        return text.len;
+    const char *page = text.data + from;
+    const char *line = memrchr(page, '\n', INSPECT_PAGE_MAX), *blank = memrchr(page, ' ', INSPECT_PAGE_MAX);
+    if (line || blank)
+        return (size_t)((line ? line : blank) - text.data) + 1;
+    size_t end = from + INSPECT_PAGE_MAX;
+    while (end > from + 1 && ((unsigned char)text.data[end] & 0xc0) == 0x80) /* not inside a character */
+        end--;
+    return end;
+}
+
+struct span inspect_page(struct bytes text, size_t page, size_t *pages)
+{
+    struct span found = {0, 0};
+    *pages = 0;
+    for (size_t at = 0; at < text.len; (*pages)++) {
+        size_t end = page_end(text, at);
+        if (*pages <= page)
+            found = (struct span){at, end - at};
+        at = end;
+    }
+    return found;
+}
+
+static void add_page_line(struct inspect *x, size_t page, size_t pages, int indent, size_t len)
+{
+    char size[TEXT_SHORT_MAX], text[96];
+    text_bytes(size, (int64_t)len);
+    snprintf(text, sizeof(text), "page %zu of %zu (%s): > and < turn it", page + 1, pages, size);
+    pager_add_aside(&x->pager, INK_WARN, indent, text);
+}
+
+void inspect_add_text(struct inspect *x, size_t part, unsigned style, int indent, struct bytes text)
+{
+    size_t pages, *at = &x->parts[x->tab].list[part].page;
+    struct span page = inspect_page(text, *at, &pages);
+    if (pages && *at >= pages)
+        *at = pages - 1;
+    if (pages > 1)
+        add_page_line(x, *at, pages, indent, text.len);
+    pager_add_text(&x->pager, style, indent, text.data + page.off, page.len);
+    if (pages > 1)
+        add_page_line(x, *at, pages, indent, text.len);
+}
+
+bool inspect_turn_page(struct inspect *x, int by)
+{
+    int part = inspect_part_here(x);
+    size_t pages;
+    struct buf text;
+    if (part < 0 || (size_t)part >= x->parts[x->tab].count)
+        return false;
+    buf_init(&text);
+    inspect_part_text(x, (size_t)part, &text);
+    inspect_page(buf_bytes(&text), 0, &pages);
+    buf_done(&text);
+    size_t *page = &x->parts[x->tab].list[part].page;
+    if (by < 0 ? *page == 0 : *page + 1 >= pages)
+        return false;
+    *page = by < 0 ? *page - 1 : *page + 1;
+    while (x->cursor > 0 && x->pager.lines[x->cursor - 1].node == part)
+        x->cursor--;
+    x->pager.top = x->cursor;
+    x->is_made = false;
+    return true;
+}
+
+/* ---- Titles and texts ---------------------------------------------------------- */
+
+void inspect_part_title(const struct inspect *x, size_t part, struct buf *out)
+{
+    if (x->tab == TAB_REQUEST)
+        buf_puts(out, x->tree.nodes[part].label);
+    else if (x->tab == TAB_RESPONSE)
+        inspect_block_title(x, part, out);
+    else if (x->tab == TAB_RAW)
+        buf_puts(out, inspect_raw_title(x, part));
+}
+
+void inspect_part_text(const struct inspect *x, size_t part, struct buf *out)
+{
+    if (x->tab == TAB_REQUEST)
+        inspect_element_text(x, part, out);
+    else if (x->tab == TAB_RESPONSE)
+        inspect_block_text(x, part, out);
+    else if (x->tab == TAB_RAW)
+        buf_put(out, x->raw[part].data, x->raw[part].len);
+}

@@ -194,7 +194,7 @@ static void test_a_search_goes_on_in_the_other_tabs(void **state)
 {
     (void)state;
     open_request(REQUEST, ANSWER);
-    tmplog_run("UPDATE call SET response_headers = '[[\"x-needle\",\"a needle\"],[\"other\",\"b\"]]'");
+    tmplog_run("INSERT INTO headers(call_id, response) VALUES(3, '[[\"x-needle\",\"a needle\"],[\"other\",\"b\"]]')");
     press("\033\n\t/needle\n\t");
     see("\"needle\" 2 hits"); /* Response: the text and the tool's input */
     press("nn");

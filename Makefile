@@ -14,6 +14,7 @@
 #   CI=true                         warnings are errors, no test may be skipped
 
 VERSION := 0.1.0
+DATE    := 2026-11-22
 
 # ---- Where things go -------------------------------------------------------
 FLAVOUR ?= release
@@ -182,15 +183,19 @@ soak: $(PROGRAM)
 # threads, sockets and other people's bytes, side by side on two processors.
 ASAN_FILES := gateway,faults_client,faults_disk,security,routing,lookup,cli_read,cli_switch
 TSAN_FILES := gateway_log,gateway_ends,gateway_process,faults_process,routing,security_bounds,security_redact
-.PHONY: ci-checks ci-asan ci-tsan
+.PHONY: ci-checks ci-asan ci-tsan ci-rest
 ci-checks:
-	@sh tests/tools/deps build test analyze fuzz
+	@sh tests/tools/deps build test package lint analyze fuzz
 	@$(MAKE) --no-print-directory $(JOBS) FLAVOUR=asan build-tests
 	@$(MAKE) --no-print-directory $(JOBS) FLAVOUR=tsan build-tests
 	@$(MAKE) --no-print-directory -k -j2 ci-asan ci-tsan; asan_tsan=$$?; \
-	    FUZZ_SECONDS=2 SOAK_SECONDS=$(CI_SOAK_SECONDS) $(RUN_TESTS) analyze fuzz soak && exit $$asan_tsan
+	    $(MAKE) --no-print-directory ci-rest && exit $$asan_tsan
 
+# A target of its own: make runs every line that names $(MAKE), under -n, too.
 CI_SOAK_SECONDS ?= 30
+ci-rest: $(PROGRAM)
+	@FUZZ_SECONDS=2 SOAK_SECONDS=$(CI_SOAK_SECONDS) $(RUN_TESTS) analyze package fuzz soak
+
 ci-asan:
 	@SPANTOP_BUILD=$(BUILD)/asan SPANTOP_BIN=$(abspath $(BUILD)/asan/spantop) tests/tools/run-tests unit e2e=$(ASAN_FILES)
 
@@ -316,16 +321,71 @@ run: deps
 	@$(MAKE) --no-print-directory $(JOBS) all
 	@if [ -n "$$RESPAN_API_KEY" ]; then exec $(PROGRAM); else exec $(PROGRAM) demo; fi
 
+# ---- Man pages: docs/man/NAME.SECTION.md -----------------------------------------
+# Commands, options and settings come from the program's own tables, the rest of
+# spantop-log(5) and spantop-routes(5) from docs/log.md and docs/routing.md.
+MAN_PAGES := $(patsubst docs/man/%.md,$(BUILD)/man/%,$(sort $(wildcard docs/man/*.md)))
+
+.PHONY: man
+man: $(MAN_PAGES)
+
+$(OUT)/man/tables: $(OUT)/docs/man/tables.o $(call archives,cli)
+	@mkdir -p $(@D)
+	@$(CC) $(LDFLAGS_ALL) -o $@.new $^ $(PKG_LIBS) && mv -f $@.new $@
+
+$(BUILD)/man/%: docs/man/%.md docs/man/markdown.awk docs/log.md docs/routing.md $(OUT)/man/tables
+	@echo "  MAN   $@"
+	@awk -v version=$(VERSION) -v date=$(DATE) -v tables=$(OUT)/man/tables -f docs/man/markdown.awk $< > $@.new && mv -f $@.new $@
+
 # ---- Install ---------------------------------------------------------------
+# What goes where, as SOURCE=FOLDER/NAME; `uninstall` takes out just these.
+BASH_COMPLETIONS ?= $(DATADIR)/bash-completion/completions
+ZSH_COMPLETIONS  ?= $(DATADIR)/zsh/site-functions
+FISH_COMPLETIONS ?= $(DATADIR)/fish/vendor_completions.d
+MANDIR           ?= $(DATADIR)/man
+DOCDIR           ?= $(DATADIR)/doc/spantop
+
+COMPLETIONS := $(BUILD)/completions/spantop.bash $(BUILD)/completions/spantop.zsh $(BUILD)/completions/spantop.fish
+$(COMPLETIONS): $(BUILD)/completions/spantop.%: $(PROGRAM)
+	@mkdir -p $(@D)
+	@$(PROGRAM) completion $* > $@.new && mv -f $@.new $@
+
+INSTALLED_DATA = \
+    $(BUILD)/completions/spantop.bash=$(BASH_COMPLETIONS)/spantop \
+    $(BUILD)/completions/spantop.zsh=$(ZSH_COMPLETIONS)/_spantop \
+    $(BUILD)/completions/spantop.fish=$(FISH_COMPLETIONS)/spantop.fish \
+    $(foreach page,$(MAN_PAGES),$(page)=$(MANDIR)/man$(subst .,,$(suffix $(page)))/$(notdir $(page))) \
+    $(foreach text,LICENSE README.md SECURITY.md CHANGELOG.md,$(text)=$(DOCDIR)/$(text)) \
+    $(foreach text,$(sort $(wildcard docs/*.md)),$(text)=$(DOCDIR)/docs/$(notdir $(text)))
+
+source_of = $(word 1,$(subst =, ,$(1)))
+target_of = $(DESTDIR)$(word 2,$(subst =, ,$(1)))
+
 .PHONY: install uninstall clean
-install: $(PROGRAM)
-	install -d $(DESTDIR)$(BINDIR) $(DESTDIR)$(DATADIR)/doc/spantop
-	install -m 755 $(PROGRAM) $(DESTDIR)$(BINDIR)/spantop
-	install -m 644 LICENSE $(wildcard README.md) $(DESTDIR)$(DATADIR)/doc/spantop/
+install: $(PROGRAM) $(COMPLETIONS) $(MAN_PAGES)
+	@install -d "$(DESTDIR)$(BINDIR)"
+	install -m 755 $(PROGRAM) "$(DESTDIR)$(BINDIR)/spantop"
+	@put() { install -d "$${2%/*}" && install -m 644 "$$1" "$$2"; }; \
+	    $(foreach file,$(INSTALLED_DATA),put $(call source_of,$(file)) "$(call target_of,$(file))" &&) :
+	@echo "installed spantop, $(words $(MAN_PAGES)) man pages, completions and documents below $(DESTDIR)$(PREFIX)"
 
 uninstall:
-	rm -f $(DESTDIR)$(BINDIR)/spantop
-	rm -rf $(DESTDIR)$(DATADIR)/doc/spantop
+	@rm -f "$(DESTDIR)$(BINDIR)/spantop" $(foreach file,$(INSTALLED_DATA),"$(call target_of,$(file))")
+	@-rmdir "$(DESTDIR)$(DOCDIR)/docs" "$(DESTDIR)$(DOCDIR)" 2>/dev/null || :
+	@echo "removed spantop below $(DESTDIR)$(PREFIX)"
+
+# ---- A Debian package: data/debian/ --------------------------------------------
+.PHONY: deb
+deb:
+	@sh tests/tools/deps build package
+	@$(MAKE) --no-print-directory $(JOBS) deb-built
+
+.PHONY: deb-built
+deb-built: $(PROGRAM) $(COMPLETIONS) $(MAN_PAGES)
+	@rm -rf $(BUILD)/deb
+	@$(MAKE) --no-print-directory DESTDIR=$(BUILD)/deb/debian/spantop PREFIX=/usr ZSH_COMPLETIONS=/usr/share/zsh/vendor-completions install >/dev/null
+	@sh data/debian/build $(BUILD)/deb $(VERSION)
+	@ls $(BUILD)/deb/*.deb
 
 clean:
 	rm -rf $(BUILD)
@@ -350,7 +410,9 @@ help:
 	@echo "make layers       check that each layer includes only what lies above it"
 	@echo "make screenshots  the demo as pictures, into screenshots/"
 	@echo "make deps         install what building needs"
+	@echo "make man          the man pages, into $(BUILD)/man/"
 	@echo "make install      into PREFIX=$(PREFIX), below DESTDIR;  make uninstall"
+	@echo "make deb          a Debian package of this machine's kind, into $(BUILD)/deb/"
 	@echo "make clean        remove $(BUILD)/"
 
 -include $(shell find $(OUT) -name '*.d' 2>/dev/null)

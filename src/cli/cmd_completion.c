@@ -26,9 +26,13 @@ static const struct {
             "    found=(${(f)\"$(${words[1]} completion --words -- \"${(@)words[2,CURRENT]}\" 2>/dev/null)\"})\n"
             "    if (( $#found )); then compadd -a found; else _files; fi\n"
             "}\n"
-            "compdef _spantop spantop\n"},
-    {"fish", "complete -c spantop -a \"(spantop completion --words -- (commandline -opc)[2..-1] "
-             "(commandline -ct) 2>/dev/null)\"\n"},
+            /* From a folder of $fpath this file is the function's body and asked at once. */
+            "if [[ ${funcstack[1]} == _spantop ]]; then _spantop; else compdef _spantop spantop; fi\n"},
+    /* Files only where none of ours fits. */
+    {"fish", "function __spantop_words\n"
+             "    spantop completion --words -- (commandline -opc)[2..-1] (commandline -ct) 2>/dev/null\n"
+             "end\n"
+             "complete -c spantop -n 'string length -q -- (__spantop_words)' -f -a '(__spantop_words)'\n"},
 };
 
 static int completion(struct cli *c, struct err *e)

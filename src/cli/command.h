@@ -51,7 +51,7 @@ const struct command *command_find(const char *name);
 void command_refuse(const char *name, struct err *e);
 void command_print_help(const struct command *c);
 void command_print_list(void);
-void command_print_options(void);
+void command_print_options(bool of_gateway);
 
 /* The catalog with the user's own and Respan's prices; a damaged file is told
  * on stderr and left out.  Caller frees. */

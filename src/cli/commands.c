@@ -75,11 +75,11 @@ void command_refuse(const char *name, struct err *e)
 
 /* --- Help ------------------------------------------------------------------ */
 
-static void print_option(const struct option_spec *s)
+static void print_option(const struct option_spec *s, const char *help)
 {
     char head[64];
     snprintf(head, sizeof head, "--%s%s%s", s->name, s->value ? " " : "", s->value ? s->value : "");
-    printf("  %-22s %s", head, s->help);
+    printf("  %-22s %s", head, help);
     if (s->fallback)
         printf(" (%s)", s->fallback);
     putchar('\n');
@@ -109,7 +109,7 @@ void command_print_help(const struct command *c)
         putchar('\n');
         for (const struct option_spec *s = c->options; s->name; s++) {
             if (s->help && *s->help)
-                print_option(s);
+                print_option(s, s->help);
         }
     }
     printf("\nExample:\n");
@@ -133,13 +133,19 @@ void command_print_list(void)
     printf("More: spantop COMMAND --help, spantop help options. Example: spantop run claude\n");
 }
 
-void command_print_options(void)
+/* Those that only the gateway heeds are a page of their own. */
+void command_print_options(bool of_gateway)
 {
-    printf("Options of every command, before or after its own words:\n");
+    static const char mark[] = "gateway: ";
+    printf(of_gateway ? "Options of the gateway (serve, and what starts it):\n"
+                      : "Options of every command, before or after its own words:\n");
     for (const struct option_spec *s = common_options; s->name; s++) {
-        if (s->help && *s->help)
-            print_option(s);
+        bool is_marked = s->help && strncmp(s->help, mark, strlen(mark)) == 0;
+        if (s->help && *s->help && is_marked == of_gateway)
+            print_option(s, s->help + (is_marked ? strlen(mark) : 0));
     }
+    if (!of_gateway)
+        printf("What the gateway keeps, bounds and waits for: spantop help gateway\n");
     printf("Order: option, environment (SPANTOP_KEY_FILE), config (key-file = …), default.\n"
            "Example: spantop serve --listen 127.0.0.1:5000 --log /tmp/try.db\n");
 }

@@ -86,9 +86,9 @@ static void refuse_name(struct config *c, unsigned line, const char *name)
     if (near)
         err_set(&e, "there is no setting \"%s\"; did you mean %s?", name, near);
     else if (is_name)
-        err_set(&e, "there is no setting \"%s\"; spantop help options lists them", name);
+        err_set(&e, "there is no setting \"%s\"; spantop config example lists them", name);
     else
-        err_set(&e, "there is no setting of that name; spantop help options lists them");
+        err_set(&e, "there is no setting of that name; spantop config example lists them");
     add_fault(c, line, e.text);
 }
 

@@ -62,13 +62,15 @@ static int run_command(struct cli *c, struct err *e)
     return status < 0 ? CLI_FAILED : status;
 }
 
-/* spantop help [COMMAND|options] */
+/* spantop help [COMMAND|options|gateway] */
 static int print_help_for(const char *topic, struct err *e)
 {
     if (!topic) {
         command_print_list();
     } else if (strcmp(topic, "options") == 0) {
-        command_print_options();
+        command_print_options(false);
+    } else if (strcmp(topic, "gateway") == 0) {
+        command_print_options(true);
     } else {
         const struct command *command = command_find(topic);
         if (!command) {

@@ -51,7 +51,13 @@ static void print_list(const struct command *unused)
 static void print_options(const struct command *unused)
 {
     (void)unused;
-    command_print_options();
+    command_print_options(false);
+}
+
+static void print_gateway_options(const struct command *unused)
+{
+    (void)unused;
+    command_print_options(true);
 }
 
 static void test_every_help_fits_a_screen_and_shows_an_example(void **state)
@@ -60,6 +66,7 @@ static void test_every_help_fits_a_screen_and_shows_an_example(void **state)
     setlocale(LC_ALL, "C.UTF-8");
     expect_fits("spantop", printed(print_list, NULL));
     expect_fits("options", printed(print_options, NULL));
+    expect_fits("gateway", printed(print_gateway_options, NULL));
     expect_fits("dashboard", printed(command_print_help, &command_dashboard));
     for (size_t i = 0; commands[i]; i++)
         expect_fits(commands[i]->name, printed(command_print_help, commands[i]));

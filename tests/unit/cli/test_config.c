@@ -82,7 +82,7 @@ static void test_names_that_are_none(void **state)
         {"SPANTOP_KEY_FILE = x", "did you mean key-file?"},
         {"--max-log-bytes = 1G", "did you mean max-log-bytes?"},
         {"config = x", "there is no setting \"config\""},
-        {"api_secret = hunter2", "there is no setting \"api_secret\"; spantop help options"},
+        {"api_secret = hunter2", "there is no setting \"api_secret\"; spantop config example"},
         {"no equals sign", "expected NAME = VALUE"},
         {"= 4", "there is no setting"},
     };

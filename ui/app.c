@@ -27,6 +27,7 @@ void app_init(struct app *a, const struct dashboard_options *o, struct db *db)
     struct err e = {""};
     if (feed_follow(&a->feed, db, &e) < 0)
         a->data.problem = e;
+    alarms_init(a);
     a->second_us = clock_mono_us();
 }
 
@@ -77,7 +78,8 @@ bool app_has_feed(const struct app *a)
 bool app_can_open(const struct app *a)
 {
     if (a->overlay)
-        return a->overlay == PLACE_ROUTES && a->data.routes.count > 0;
+        return (a->overlay == PLACE_ROUTES && a->data.routes.count > 0) ||
+               (a->overlay == PLACE_ALARMS && a->data.alarms.count > 0);
     if (a->inspect.is_open)
         return a->inspect.tab == TAB_REQUEST && a->inspect.has_tree;
     switch (a->view) {
@@ -139,6 +141,7 @@ bool app_tick(struct app *a)
         lists_load(a);
         is_fresh = true;
     }
+    is_fresh |= alarms_tick(a);
     switch_check(a);
     return is_fresh || changed || is_second || was_watching;
 }
@@ -299,6 +302,9 @@ static void act_elsewhere(struct app *a, enum action action)
     case ACTION_ROUTES:
         routes_open(a);
         break;
+    case ACTION_ALARMS:
+        alarms_open(a);
+        break;
     case ACTION_FILTER:
         filter_open(a);
         break;
@@ -367,7 +373,7 @@ static void help_key(struct app *a, int key)
     enum action action = keys_action(PLACE_HELP, key);
     int by = move_by(action, 10);
     if (action == ACTION_BACK)
-        a->overlay = a->below == PLACE_ROUTES ? a->below : 0;
+        a->overlay = a->below == PLACE_INSPECT ? 0 : a->below;
     else if (action == ACTION_LEAVE)
         a->wants_leave = true;
     else if (action == ACTION_REDRAW)
@@ -404,6 +410,9 @@ void app_key(struct app *a, int key)
         break;
     case PLACE_ROUTE_FORM:
         routes_form_key(a, key);
+        break;
+    case PLACE_ALARMS:
+        alarms_key(a, key);
         break;
     default:
         act(a, keys_action(app_place(a), key));

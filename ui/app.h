@@ -40,7 +40,7 @@ struct app {
     struct feed feed; /* Live and Calls show the same list */
     enum view view;
     unsigned overlay; /* PLACE_* of what lies above the view, or 0 */
-    unsigned below;   /* what the help lies above: 0, PLACE_INSPECT or PLACE_ROUTES */
+    unsigned below;   /* what the help lies above: 0, PLACE_INSPECT, PLACE_ROUTES or PLACE_ALARMS */
     struct inspect inspect;
     struct field search_field; /* of Inspect */
     struct picker picker;
@@ -56,6 +56,10 @@ struct app {
     int64_t route_titles_version;
     struct route_form form;
     int64_t route_armed_id; /* d was pressed once on it */
+    struct list_state alarm_list;
+    int64_t alarm_selected_id; /* 0: the newest */
+    int64_t alarms_seen;       /* ids up to this one somebody has looked at */
+    int64_t alarms_rung;       /* and this one the bell has rung for */
 
     struct session_page sessions; /* Sessions view */
     size_t session_want;          /* how many of them to load */
@@ -86,6 +90,7 @@ struct app {
     int64_t second_us; /* of the last once-a-second look */
     bool wants_leave;
     bool wants_redraw; /* Ctrl-L: everything anew */
+    bool wants_bell;
     int width, height; /* of the last drawing */
 };
 
@@ -156,6 +161,16 @@ void routes_open(struct app *a);
 void routes_key(struct app *a, int key);
 void routes_done(struct app *a);
 void routes_form_key(struct app *a, int key);
+/* alarms_page.c */
+void alarms_init(struct app *a);
+bool alarms_tick(struct app *a); /* is there a new one? */
+void alarms_open(struct app *a);
+void alarms_key(struct app *a, int key);
+void alarms_draw(struct canvas *c, struct app *a, int top, int bottom);
+/* The newest that still holds and nobody has seen, or NULL; *more: how many others. */
+const struct alarm *alarms_newest(const struct app *a, size_t *more);
+/* It in words; false: there is none. */
+bool alarms_line(const struct app *a, char *out, size_t size);
 void lists_load(struct app *a);
 bool lists_act(struct app *a, enum action action);
 void list_move(struct list_state *l, size_t count, enum action action);

@@ -11,6 +11,8 @@ static void draw_view(struct app *a, struct canvas *c, int top, int bottom)
                                             int) = {live_draw, calls_draw, sessions_draw, cache_draw, spend_draw};
     if (a->overlay == PLACE_ROUTES || a->overlay == PLACE_ROUTE_FORM)
         routes_draw(c, a, top, bottom);
+    else if (a->overlay == PLACE_ALARMS)
+        alarms_draw(c, a, top, bottom);
     else if (a->inspect.is_open)
         inspect_draw(c, &a->inspect, a->db, top, bottom, a->data.now_ms);
     else if (a->view == VIEW_SESSIONS && a->timeline.is_open)

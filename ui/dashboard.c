@@ -105,6 +105,9 @@ static void show(struct app *a, struct screen *s)
     app_draw(a, &c);
     screen_show(s, &c, a->wants_redraw);
     a->wants_redraw = false;
+    if (a->wants_bell)
+        screen_bell(s);
+    a->wants_bell = false;
     canvas_done(&c);
     if (a->copy_text) {
         screen_copy(s, a->copy_text);

@@ -15,6 +15,7 @@ struct dashboard_options {
     const struct catalog *catalog;
     bool is_demo;            /* says DEMO plainly, always visible */
     bool color;              /* false: --no-color or NO_COLOR */
+    bool bell;               /* ring the terminal's at an alarm */
     bool unicode;            /* false: --no-unicode or a locale that cannot */
     const char *setup_lines; /* the lines to type, for the empty greeting (no secret in it) */
     /* Start the gateway again after it died; NULL when that cannot be done. */

@@ -211,11 +211,21 @@ bool frame_has_tabs(const struct canvas *c)
     return c->rows >= TABS_MIN_ROWS;
 }
 
+/* How many alarms there are, and their key. */
+static void alarm_hint(const struct app *a, char *hint, size_t size)
+{
+    size_t more;
+    if (!alarms_newest(a, &more) || more == 0)
+        snprintf(hint, size, "A alarms");
+    else
+        snprintf(hint, size, "A %zu alarms", more + 1);
+}
+
 /* What must be seen until it is mended; "" when all is well. */
-static void alert_text(const struct app *a, char *out, size_t size)
+static void alert_text(const struct app *a, char *out, size_t size, char *hint, size_t hint_size)
 {
     const struct snapshot *d = &a->data;
-    out[0] = '\0';
+    out[0] = hint[0] = '\0';
     if (!d->is_gateway_up && a->o->restart_gateway)
         snprintf(out, size, "The gateway %s: Claude Code's calls are refused.  R starts it %s",
                  d->has_gateway_ever ? "has stopped" : "is not running", d->has_gateway_ever ? "again." : "now.");
@@ -228,15 +238,20 @@ static void alert_text(const struct app *a, char *out, size_t size)
     else if (d->has_health && d->health.dropped > 0)
         snprintf(out, size, "%lld calls or bodies could not be logged since the gateway started.",
                  (long long)d->health.dropped);
+    else if (!d->is_blocked && alarms_line(a, out, size))
+        alarm_hint(a, hint, hint_size);
     else if (d->budget[0])
         snprintf(out, size, "%s%s", d->budget, d->is_blocked ? "  b lifts it for an hour." : "");
 }
 
-static void draw_alert(struct canvas *c, int row, const char *text)
+/* The key that tells more stands at the end, whatever becomes of the text. */
+static void draw_alert(struct canvas *c, int row, const char *text, const char *hint)
 {
+    int room = hint[0] ? canvas_width(hint) + 2 : 0;
     canvas_fill(c, row, 0, c->cols, INK_ALERT, " ");
     int used = canvas_put(c, row, 1, 2, INK_ALERT | STYLE_BOLD, glyphs()->warn);
-    canvas_put(c, row, 2 + used, c->cols - 3 - used, INK_ALERT | STYLE_BOLD, text);
+    canvas_put(c, row, 2 + used, c->cols - 3 - used - room, INK_ALERT | STYLE_BOLD, text);
+    canvas_put_right(c, row, c->cols - 1 - room, room, INK_ALERT | STYLE_BOLD, hint);
 }
 
 static int hint_width(const struct key_binding *k)
@@ -293,18 +308,18 @@ void frame_draw_bottom(struct canvas *c, const struct app *a)
         canvas_put(c, row, 1, c->cols - 2, a->notice_ink | STYLE_BOLD, a->notice);
         return;
     }
-    if (!a->overlay || a->overlay == PLACE_ROUTES) /* a box has its own line of keys */
+    if (!a->overlay || a->overlay == PLACE_ROUTES || a->overlay == PLACE_ALARMS) /* a box has its own line of keys */
         draw_hints(c, row, a);
 }
 
 int frame_draw(struct canvas *c, struct app *a, int *bottom)
 {
-    char alert[ERR_TEXT_MAX + 64];
+    char alert[ERR_TEXT_MAX + 64], hint[32];
     int row = 0;
     draw_status(c, row++, a);
-    alert_text(a, alert, sizeof(alert));
+    alert_text(a, alert, sizeof(alert), hint, sizeof(hint));
     if (alert[0])
-        draw_alert(c, row++, alert);
+        draw_alert(c, row++, alert, hint);
     if (frame_has_tabs(c)) {
         draw_tabs(c, row, a);
         row += 2;
@@ -318,6 +333,7 @@ void frame_draw_line(struct canvas *c, struct app *a)
 {
     struct segments s = {.count = 0};
     char text[128], figure[TEXT_SHORT_MAX];
+    size_t more;
     add_gateway(&s, a);
     s.list[0].gap = 0;
     if (a->o->is_demo)
@@ -330,6 +346,10 @@ void frame_draw_line(struct canvas *c, struct app *a)
     if (a->data.today.errors > 0) {
         snprintf(text, sizeof(text), "%s %lld", glyphs()->cross, (long long)a->data.today.errors);
         add(&s, false, 2, 4, INK_BAD, text);
+    }
+    if (alarms_newest(a, &more)) {
+        snprintf(text, sizeof(text), "%s alarm", glyphs()->warn);
+        add(&s, false, 2, 1, INK_BAD | STYLE_BOLD, text);
     }
     fit(&s, c->cols + 1);
     draw(c, 0, &s);

@@ -94,6 +94,7 @@ static void collect(struct items *s, const struct app *a)
     s->count = 0;
     add_heading(s, a->below == PLACE_INSPECT  ? "Keys in Inspect"
                    : a->below == PLACE_ROUTES ? "Keys in Routes"
+                   : a->below == PLACE_ALARMS ? "Keys in Alarms"
                                               : titles[a->view]);
     add_keys(s, a->below ? a->below : 1u << a->view);
     if (!a->below && (a->view == VIEW_LIVE || a->view == VIEW_CALLS)) {
@@ -104,7 +105,7 @@ static void collect(struct items *s, const struct app *a)
 
 void help_open(struct app *a)
 {
-    a->below = a->overlay == PLACE_ROUTES ? PLACE_ROUTES : a->inspect.is_open ? PLACE_INSPECT : 0;
+    a->below = a->overlay ? a->overlay : a->inspect.is_open ? PLACE_INSPECT : 0;
     a->overlay = PLACE_HELP;
     a->help_top = 0;
 }

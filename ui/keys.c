@@ -4,7 +4,9 @@
 #define LISTS   (TABLES | PLACE_SESSIONS | PLACE_CACHE | PLACE_SPEND)
 #define VIEWS   LISTS
 #define PAGES   (VIEWS | PLACE_INSPECT | PLACE_TIMELINE)
-#define SCROLLS (PAGES | PLACE_HELP | PLACE_ROUTES)
+/* Lists that lie above a view. */
+#define OVERS   (PLACE_ROUTES | PLACE_ALARMS)
+#define SCROLLS (PAGES | PLACE_HELP | OVERS)
 /* Where a row or a call stands for a session. */
 #define SWITCHES (TABLES | PLACE_SESSIONS | PLACE_TIMELINE | PLACE_INSPECT)
 
@@ -40,6 +42,8 @@ static const struct key_binding table[] = {
     {PAGES | PLACE_ROUTES, {'P'}, ACTION_PRESET, "P", NULL, "use the next preset; after the last, none"},
     {PAGES, {'b'}, ACTION_LIFT, "b", NULL, "lift the budgets that block, for an hour"},
     {PAGES, {'r'}, ACTION_ROUTES, "r", NULL, "the routes: what is switched, for whom"},
+    {PAGES, {'A'}, ACTION_ALARMS, "A", NULL, "the alarms, the newest first"},
+    {PLACE_ALARMS, {KEY_CODE_ENTER}, ACTION_OPEN, "Enter", "inspect", "look into the call that raised the alarm"},
     {PLACE_ROUTES, {KEY_CODE_ENTER}, ACTION_OPEN, "Enter", "edit", "edit the route"},
     {PLACE_ROUTES, {'a'}, ACTION_ADD, "a", "add", "add a route"},
     {PLACE_ROUTES, {' '}, ACTION_TOGGLE, "Space", "on or off", "put the route in force, or out of it"},
@@ -68,18 +72,19 @@ static const struct key_binding table[] = {
     {SCROLLS, {'g', KEY_CODE_HOME}, ACTION_FIRST, "g", NULL, "first row"},
     {SCROLLS, {'G', KEY_CODE_END}, ACTION_LAST, "G", NULL, "last row"},
     {VIEWS, {KEY_CODE_ESC, 'q'}, ACTION_BACK, "Esc q", NULL, "back: unselect, unfilter, every session"},
-    {PLACE_INSPECT | PLACE_TIMELINE | PLACE_HELP | PLACE_ROUTES,
+    {PLACE_INSPECT | PLACE_TIMELINE | PLACE_HELP | OVERS,
      {KEY_CODE_ESC, 'q'},
      ACTION_BACK,
      "Esc",
      "back",
      "back"},
     {PLACE_ROUTES, {'r'}, ACTION_BACK, "r", NULL, NULL},
+    {PLACE_ALARMS, {'A'}, ACTION_BACK, "A", NULL, NULL},
     {PAGES, {'R'}, ACTION_RESTART, "R", NULL, "start the gateway again after it stopped"},
-    {PAGES | PLACE_HELP | PLACE_ROUTES, {KEY_CTRL('L')}, ACTION_REDRAW, "Ctrl-L", NULL, "draw the screen anew"},
-    {PAGES | PLACE_ROUTES, {'?'}, ACTION_HELP, "?", "help", "this help"},
+    {PAGES | PLACE_HELP | OVERS, {KEY_CTRL('L')}, ACTION_REDRAW, "Ctrl-L", NULL, "draw the screen anew"},
+    {PAGES | OVERS, {'?'}, ACTION_HELP, "?", "help", "this help"},
     {PLACE_HELP, {'?'}, ACTION_BACK, "?", NULL, NULL},
-    {PAGES | PLACE_HELP | PLACE_ROUTES,
+    {PAGES | PLACE_HELP | OVERS,
      {'Q', KEY_CTRL('C')},
      ACTION_LEAVE,
      "Q",

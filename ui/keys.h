@@ -46,6 +46,7 @@ enum key_place {
     PLACE_TIMELINE = 1 << 11,
     PLACE_ROUTE_FORM = 1 << 12,
     PLACE_SEARCH = 1 << 13, /* the line of words that Inspect looks for */
+    PLACE_ALARMS = 1 << 14,
 };
 
 enum action {
@@ -102,6 +103,7 @@ enum action {
     ACTION_FOLD_ALL,
     ACTION_NEXT_PAGE,
     ACTION_PREVIOUS_PAGE,
+    ACTION_ALARMS,
 };
 
 #define KEYS_MAX 3

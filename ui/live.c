@@ -247,6 +247,8 @@ static void draw_session(struct canvas *c, int row, int col, int width, const st
         bar_draw(c, row, at, bar, tight ? INK_BAD : INK_ACCENT, s->context_tokens, s->context_limit);
         context_words(text, sizeof(text), s->context_tokens, s->context_limit);
         canvas_put_right(c, row, at + bar, 10, tight ? INK_BAD | STYLE_BOLD : INK_PLAIN, text);
+        if (tight)
+            canvas_put(c, row, at + bar, 1, INK_BAD | STYLE_BOLD, glyphs()->warn);
     }
     text_usd(cost, s->totals.cost_microusd);
     canvas_put_right(c, row, col + width - 7, 7, INK_PLAIN, cost);

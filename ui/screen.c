@@ -230,6 +230,12 @@ void screen_show(struct screen *s, const struct canvas *c, bool all_anew)
         refresh();
 }
 
+void screen_bell(struct screen *s)
+{
+    (void)s;
+    write_all("\a", 1);
+}
+
 void screen_copy(struct screen *s, const char *text)
 {
     (void)s;

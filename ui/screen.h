@@ -26,6 +26,7 @@ void screen_show(struct screen *s, const struct canvas *c, bool all_anew);
 int screen_key(struct screen *s);
 /* Wait for a key or until timeout_ms; -1 when the terminal is gone. */
 int screen_wait(struct screen *s, int timeout_ms);
+void screen_bell(struct screen *s);
 /* Put text on the terminal's clipboard (OSC 52). */
 void screen_copy(struct screen *s, const char *text);
 

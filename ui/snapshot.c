@@ -27,6 +27,7 @@ void snapshot_done(struct snapshot *s)
     group_page_done(&s->providers);
     session_page_done(&s->sessions);
     route_set_done(&s->routes);
+    alarm_page_done(&s->alarms);
     snapshot_init(s);
 }
 
@@ -110,6 +111,16 @@ static int read_budgets(struct snapshot *s, struct db *db, struct err *e)
     return 0;
 }
 
+static int read_alarms(struct snapshot *s, struct db *db, struct err *e)
+{
+    struct alarm_page page;
+    if (alarms_read(db, 0, ALARMS_SHOWN, &page, e) < 0)
+        return -1;
+    alarm_page_done(&s->alarms);
+    s->alarms = page;
+    return 0;
+}
+
 static int read_sums(struct snapshot *s, struct db *db, struct err *e)
 {
     int64_t begin = clock_mono_us();
@@ -121,7 +132,7 @@ static int read_sums(struct snapshot *s, struct db *db, struct err *e)
     memset(&page, 0, sizeof(page));
     if (reader_day_totals(db, day, day, &s->today, e) < 0 || reader_count(db, &all, &s->log_calls, e) < 0 ||
         reader_groups(db, clock_day_start_ms(s->now_ms), GROUP_PROVIDER, &page, e) < 0 || read_credits(s, db, e) < 0 ||
-        read_budgets(s, db, e) < 0)
+        read_budgets(s, db, e) < 0 || read_alarms(s, db, e) < 0)
         return -1;
     if (page.count > 1)
         qsort(page.rows, page.count, sizeof(*page.rows), by_calls);

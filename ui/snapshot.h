@@ -12,6 +12,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "log/alarm.h"
 #include "log/peer.h"
 #include "log/reader.h"
 #include "log/routes.h"
@@ -20,6 +21,7 @@
 #define CHART_BUCKETS  60
 #define CHART_WIDTH_MS (CHART_SPAN_MS / CHART_BUCKETS)
 #define SESSIONS_SHOWN 4
+#define ALARMS_SHOWN   100
 
 struct snapshot {
     int64_t now_ms;
@@ -29,6 +31,7 @@ struct snapshot {
     struct group_page providers; /* of today */
     struct session_page sessions;
     struct route_set routes;
+    struct alarm_page alarms; /* the last ones, newest first */
     int64_t running;
     struct credits credits; /* of the organisation at Respan */
     bool has_credits;

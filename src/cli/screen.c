@@ -37,6 +37,7 @@ int screen_run(struct screen *s, const struct catalog *catalog, const char *setu
         .is_demo = is_demo,
         .color = settings->color,
         .unicode = settings->unicode,
+        .bell = settings->bell,
         .setup_lines = setup_lines,
         .restart_gateway = restart,
         .arg = s,

@@ -259,6 +259,8 @@ static void judge_context(struct alarms *a, const struct call *c)
         a->full[a->full_at++ % FULL] = agent;
         text_count(used, tokens);
         text_count(whole, model->context_tokens);
+        if (model->context_tokens % 1000000 == 0)
+            snprintf(whole, sizeof whole, "%lldM", (long long)(model->context_tokens / 1000000));
         snprintf(text, sizeof text, "the context%s is %lld %% full: %s of %s tokens", c->agent_id ? " of a subagent" : "",
                  (long long)(tokens * PER_CENT / model->context_tokens), used, whole);
         raise_alarm(a, &(struct about){ALARM_CONTEXT, subject, c->session_id, c->finished_at, c->id}, text);

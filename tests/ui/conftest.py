@@ -79,6 +79,22 @@ def fill(log):
         insert(log, "minute_sum", minute=minute, model="claude-sonnet-5", provider="vertex_ai", calls=40, cost_microusd=sonnet)
 
 
+def add_alarm(log, number, kind, text, **row):
+    """An alarm of a minute ago, for each number a minute older."""
+    at = CLOCK_MS - number * 60000
+    usual = dict(kind=kind, text=text, subject="s1", session_id="s1", call_id=39, at=at, until_at=at + 600000)
+    insert(log, "alarm", **{**usual, **row})
+
+
+def fill_alarms(log):
+    """One of each kind, the oldest two over."""
+    add_alarm(log, 47, "ttft", "claude-opus-5-5 at anthropic: the first token takes 14s, usually 1.2s", session_id=None, call_id=20)
+    add_alarm(log, 31, "runaway", "runaway agents: 312 calls within a minute, usually 9", session_id="s2", call_id=21)
+    add_alarm(log, 9, "storm", "12 of 15 calls failed or were repeated within 5 minutes, mostly 529 overloaded_error", session_id=None, call_id=33)
+    add_alarm(log, 4, "context", "the context is 91 % full: 910k of 1.0M tokens", session_id="s3", call_id=35)
+    add_alarm(log, 1, "cache_break", "a cache break cost $0.620: tool: Bash")
+
+
 class Dashboard:
     """The program in a terminal; what stands there, with what differs from run to run made the same."""
 

@@ -4,7 +4,7 @@ import re
 import signal
 import time
 
-from conftest import fill
+from conftest import add_alarm, fill
 from spantop import LIMIT_S, PROGRAM, SLOWER, wait_for
 
 READY = r"live"
@@ -282,3 +282,15 @@ def test_b_lifts_a_budget_that_blocks(open_dashboard, log):
     shown(screen, r"Budgets block nothing for an hour")
     assert log.query("SELECT count(*) AS n FROM budgets WHERE lifted_until > 0")[0]["n"] == 1
     screen.wait_no_text(r"calls are blocked")
+
+
+def test_the_bell_rings_when_an_alarm_comes(open_dashboard, log):
+    fill(log)
+    screen = open_dashboard(args=["--bell"])
+    shown(screen, READY)
+    assert screen._ask("#{window_bell_flag}") == "0"
+    add_alarm(log, 0, "storm", "12 of 15 calls failed", session_id="s2")
+    shown(screen, r"▲ 12:42:31  docs-site: 12 of 15 calls failed +A alarms")
+    wait_for(lambda: screen._ask("#{window_bell_flag}") == "1", LIMIT_S, "the bell")
+    screen.keys("A", "Enter")
+    shown(screen, r"Overview")

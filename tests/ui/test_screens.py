@@ -3,7 +3,7 @@ import re
 import unicodedata
 
 import pytest
-from conftest import CLOCK_MS, add_call, add_session, fill
+from conftest import CLOCK_MS, add_call, add_session, fill, fill_alarms
 
 SIZES = [(120, 36), (80, 24), (60, 16), (40, 10)]
 READY = r"live"
@@ -45,6 +45,23 @@ def test_other_screens(open_dashboard, log, name, keys, ready, columns, rows):
     screen.wait_text(READY)
     screen.keys(*keys)
     screen.see_screen(f"{name}-{columns}x{rows}", ready)
+
+
+@pytest.mark.parametrize("columns,rows", SIZES)
+def test_the_newest_alarm_stands_above_every_view(open_dashboard, log, columns, rows):
+    fill(log)
+    fill_alarms(log)
+    open_dashboard(columns, rows).see_screen(f"alarm-{columns}x{rows}", READY)
+
+
+@pytest.mark.parametrize("columns,rows,args", [(120, 36, []), (80, 24, []), (60, 16, ["--no-unicode"])])
+def test_the_list_of_alarms(open_dashboard, log, columns, rows, args):
+    fill(log)
+    fill_alarms(log)
+    screen = open_dashboard(columns, rows, args)
+    screen.wait_text(READY)
+    screen.keys("A", "Down", "Down")
+    screen.see_screen(f"alarms-{columns}x{rows}", r"WHAT(.*\n)+[>▸]")
 
 
 def test_an_empty_log_greets_with_what_to_type(open_dashboard):

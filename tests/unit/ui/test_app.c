@@ -47,7 +47,7 @@ static void test_every_size_can_be_drawn_in_every_state(void **state)
     (void)state;
     start(120);
     static const char *const ways[] = {"",   "m",         "\033p", "\033?", "\033s", "\033/", "\033k",
-                                       "\n", "\033\0332", "3",     "4",     "5",     "?"};
+                                       "\n", "\033\0332", "3",     "4",     "5",     "?", "\033A"};
     for (size_t i = 0; i < sizeof(ways) / sizeof(ways[0]); i++) {
         press(ways[i]);
         for (int cols = 1; cols < 200; cols += 7)

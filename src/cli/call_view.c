@@ -9,65 +9,6 @@
 #include "base/text.h"
 #include "cli/output.h"
 
-/* --- JSON -------------------------------------------------------------------- */
-
-static void add_who(cJSON *j, const struct call *c)
-{
-    json_add_text(j, "session_id", c->session_id);
-    json_add_text(j, "session_title", c->session_title);
-    json_add_text(j, "agent_id", c->agent_id);
-    json_add_text(j, "parent_agent_id", c->parent_agent_id);
-    json_add_text(j, "purpose", c->has_purpose ? purpose_name(c->purpose) : NULL);
-}
-
-static void add_figures(cJSON *j, const struct call *c)
-{
-    const struct usage *u = &c->usage;
-    json_add_count(j, "tokens_in", u->in);
-    json_add_count(j, "tokens_cache_read", u->cache_read);
-    json_add_count(j, "tokens_cache_write_5m", u->cache_write_5m);
-    json_add_count(j, "tokens_cache_write_1h", u->cache_write_1h);
-    json_add_count(j, "tokens_out", u->out);
-    json_add_count(j, "cost_microusd", c->cost_microusd);
-    json_add_text(j, "cost_source", cost_source_name(c->cost_source));
-    json_add_count(j, "cost_catalog_microusd", c->cost_catalog_microusd);
-    cJSON_AddBoolToObject(j, "cost_differs", c->cost_differs);
-    json_add_text(j, "respan_cache", c->respan_cache < 0 ? NULL : c->respan_cache ? "hit" : "miss");
-    json_add_count(j, "ttfb_ms", c->ttfb_ms);
-    json_add_count(j, "ttft_ms", c->ttft_ms);
-    json_add_count(j, "duration_ms", c->duration_ms);
-    json_add_count(j, "bytes_in", c->bytes_in);
-    json_add_count(j, "bytes_out", c->bytes_out);
-}
-
-cJSON *call_to_json(const struct call *c)
-{
-    cJSON *j = cJSON_CreateObject();
-    json_add_count(j, "id", c->id);
-    json_add_text(j, "state", call_state_name(c->state));
-    json_add_count(j, "started_at", c->started_at);
-    json_add_count(j, "finished_at", c->finished_at);
-    add_who(j, c);
-    json_add_text(j, "method", c->method);
-    json_add_text(j, "path", c->path);
-    json_add_count(j, "status", c->status);
-    json_add_text(j, "error_type", c->error_type);
-    json_add_text(j, "error_message", c->error_message);
-    json_add_text(j, "stop_reason", c->stop_reason);
-    json_add_text(j, "model_asked", c->model_asked);
-    json_add_text(j, "model_sent", c->model_sent);
-    json_add_text(j, "model_served", c->model_served);
-    json_add_text(j, "provider_pinned", c->provider_pinned);
-    json_add_text(j, "provider_served", c->provider_served);
-    add_figures(j, c);
-    json_add_text(j, "request_id", c->request_id);
-    json_add_text(j, "respan_log_id", c->respan_log_id);
-    json_add_count(j, "attempt", c->attempt);
-    json_add_text(j, "cache_break", c->cache_break);
-    json_add_text(j, "body_state", body_state_name(c->body_state));
-    return j;
-}
-
 /* --- A row ------------------------------------------------------------------- */
 
 const struct table_column call_columns[] = {

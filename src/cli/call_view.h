@@ -1,14 +1,10 @@
-/* One call for people and for scripts: the fields of the view `calls`. */
+/* One call for people: a row of a table, an overview; for scripts see log/call_json.h. */
 #ifndef SPANTOP_CLI_CALL_VIEW_H
 #define SPANTOP_CLI_CALL_VIEW_H
 
-#include <cjson/cJSON.h>
-
 #include "cli/table.h"
 #include "log/call.h"
-
-/* Every column of `calls` under its own name, null when unknown.  Caller frees. */
-cJSON *call_to_json(const struct call *c);
+#include "log/call_json.h"
 
 extern const struct table_column call_columns[];
 extern const size_t call_column_count;

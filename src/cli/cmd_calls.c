@@ -6,6 +6,7 @@
  * terminal or pipe takes its time. */
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/mem.h"
 #include "cli/call_view.h"
@@ -68,8 +69,10 @@ static void print_call(struct listing *l, const struct call *c)
     }
     cJSON *j = call_to_json(c);
     char *text = cJSON_PrintUnformatted(j);
+    if (l->has_printed)
+        puts(",");
     if (text)
-        printf("%s%s", l->has_printed ? ",\n" : "", text);
+        out_text(text, strlen(text));
     l->has_printed = true;
     free(text);
     cJSON_Delete(j);

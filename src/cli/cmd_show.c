@@ -14,7 +14,9 @@
 #include "cli/difference.h"
 #include "cli/output.h"
 #include "cli/values.h"
+#include "log/call_curl.h"
 #include "log/diff.h"
+#include "log/peer.h"
 #include "log/reader.h"
 
 static const struct option_spec options[] = {
@@ -23,11 +25,12 @@ static const struct option_spec options[] = {
     {"response", NULL, "the answer's body as received, framing removed"},
     {"headers", NULL, "the headers kept, secrets masked"},
     {"diff", NULL, "what changed since the call before it of the same agent"},
+    {"curl", NULL, "a line of shell that sends it again, the key as $RESPAN_API_KEY"},
     {"json", NULL, "the row as a JSON object"},
     {NULL, NULL, NULL},
 };
 
-static const char *const views[] = {"request", "sent", "response", "headers", "diff", "json"};
+static const char *const views[] = {"request", "sent", "response", "headers", "diff", "curl", "json"};
 
 /* A body of no bytes is whole, though nothing of it was stored. */
 static bool is_empty(const struct call *c, enum body_kind kind)
@@ -134,7 +137,33 @@ static int show_diff(struct db *db, const struct call *c, struct err *e)
     return 0;
 }
 
-static int show_view(struct db *db, const struct call *c, const char *view, struct err *e)
+/* To where the gateway of this log sends its calls, unless told otherwise. */
+static const char *upstream_of(const struct settings *s, struct peer *p)
+{
+    struct err e;
+    bool is_up = !s->upstream_is_given && peer_find(s->log_path, p, &e) == 0 && p->upstream[0];
+    return is_up ? p->upstream : s->upstream;
+}
+
+static int show_curl(struct db *db, const struct call *c, const struct settings *s, struct err *e)
+{
+    struct peer peer = {0};
+    struct buf line, left_out;
+    buf_init(&line);
+    buf_init(&left_out);
+    int r = call_curl(db, c, upstream_of(s, &peer), &line, &left_out, e);
+    if (r == 0)
+        out_text(line.data, line.len);
+    if (r == 0 && left_out.len)
+        cli_say("left out, since the log does not have their values: %s", left_out.data);
+    if (r == 0 && c->body_state == BODY_REDACTED)
+        cli_say("the body is without what --redact took out of it");
+    buf_done(&line);
+    buf_done(&left_out);
+    return r;
+}
+
+static int show_view(struct db *db, const struct call *c, const char *view, const struct settings *s, struct err *e)
 {
     if (!view) {
         call_print_overview(c);
@@ -150,6 +179,8 @@ static int show_view(struct db *db, const struct call *c, const char *view, stru
         return show_headers(c, e);
     if (strcmp(view, "diff") == 0)
         return show_diff(db, c, e);
+    if (strcmp(view, "curl") == 0)
+        return show_curl(db, c, s, e);
     out_json(call_to_json(c));
     return 0;
 }
@@ -179,7 +210,7 @@ static int show(struct cli *c, struct err *e)
     if (r > 0)
         err_set(e, "there is no call %lld in %s; spantop calls lists them", (long long)id, c->settings.log_path);
     if (r == 0) {
-        r = show_view(db, &call, view, e);
+        r = show_view(db, &call, view, &c->settings, e);
         call_done(&call);
     }
     db_close(db);
@@ -189,7 +220,7 @@ static int show(struct cli *c, struct err *e)
 const struct command command_show = {
     .name = "show",
     .summary = "one call; its bodies byte-exact",
-    .synopsis = "ID [--request|--sent|--response|--headers|--diff|--json]",
+    .synopsis = "ID [--request|--sent|--response|--headers|--diff|--curl|--json]",
     .text = "Without an option an overview. ID is the first column of spantop calls, and the\n"
             "header x-spantop-call-id of the answer.",
     .example = "spantop show 42 --request > request.json",

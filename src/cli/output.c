@@ -79,7 +79,8 @@ void out_json(cJSON *j)
 {
     char *text = cJSON_Print(j);
     if (text)
-        puts(text);
+        out_text(text, strlen(text)); /* also on a terminal it is text from outside */
+    putchar('\n');
     free(text);
     cJSON_Delete(j);
 }

@@ -125,6 +125,51 @@ def test_show_overview_headers_and_diff(stage, gateway):
     assert re.search(r"^- .*opus", difference, re.M) and re.search(r"^\+ .*sonnet", difference, re.M)
 
 
+ODD_BODIES = {
+    "quotes and blanks": b"""{"model":"claude-opus-5-5","max_tokens":9,"messages":[{"role":"user","content":"it's $HOME `x` \\\\ \\"q\\" !! %s\\n"}]}  """,
+    "lines": b'{"model":"claude-opus-5-5",\n\t"max_tokens":9,"messages":[]}\n\n',
+    "bytes that are no text": b'{"model":"claude-opus-5-5","a":"\xff\x00\x1b[2J\r"}',
+    "other scripts": '{"model":"claude-opus-5-5","a":"設計 é 🚀 \u202e"}'.encode(),
+    "large": b'{"model":"claude-opus-5-5","a":"' + b"it's long; " * 60000 + b'"}',
+    "large and no text": bytes(range(256)) * 800,
+}
+
+
+@pytest.mark.parametrize("shell", ["sh", "bash"])
+@pytest.mark.parametrize("name", ODD_BODIES)
+def test_show_as_curl_sends_the_same_call_again(stage, sim, gateway, shell, name):
+    body = ODD_BODIES[name]
+    gateway.messages(body, [("anthropic-beta", "it's-a-beta,b"), ("X-Claude-Code-Session-Id", SESSION), ("X-Data-Respan-Params", "e30=")])
+    gateway.log.wait_calls(1)
+    done = run(stage, gateway, "show", 1, "--curl")
+    assert done.returncode == 0 and "$RESPAN_API_KEY" in done.stdout and KEY not in done.stdout, done
+    assert "left out" in done.stderr and "X-Data-Respan-Params" in done.stderr
+    before = len(sim.requests())
+    again = subprocess.run([shell], input=done.stdout.encode(), env=stage.environment({"RESPAN_API_KEY": KEY}), capture_output=True, timeout=60)
+    assert again.returncode == 0 and not again.stderr, again
+    first, second = (sim.request(sim.requests()[i]["n"]) for i in (0, before))
+    assert sim.body(second["n"]) == body == sim.body(first["n"])
+    assert second["target"] == first["target"] and second["method"] == "POST"
+    headers = {n.lower(): v for n, v in second["headers"]}
+    assert headers["x-api-key"] == KEY and headers["anthropic-beta"] == "it's-a-beta,b" and headers["x-claude-code-session-id"] == SESSION
+
+
+def test_show_as_curl_of_a_call_without_a_body(stage, sim, gateway):
+    gateway.request("GET", "/v1/x?a=%2F", [("x-api-key", KEY)])
+    gateway.log.wait_calls(1)
+    line = ok(run(stage, gateway, "show", 1, "--curl"))
+    subprocess.run(["sh", "-c", line], env=stage.environment({"RESPAN_API_KEY": KEY}), check=True, capture_output=True, timeout=60)
+    assert len(sim.requests("GET", "/v1/x?a=%2F")) == 2
+
+
+def test_show_as_curl_needs_the_body(stage, sim):
+    gateway = stage.gateway(sim, "--no-bodies")
+    ask(gateway)
+    gateway.log.wait_calls(1)
+    done = run(stage, gateway, "show", 1, "--curl")
+    assert done.returncode == 1 and "--no-bodies" in done.stderr and not done.stdout
+
+
 def test_show_of_what_is_not_there(stage, gateway):
     done = run(stage, gateway, "show", 77)
     assert done.returncode == 1 and "77" in done.stderr and len(done.stderr.splitlines()) == 1

@@ -389,6 +389,8 @@ static void help_key(struct app *a, int key)
 void app_key(struct app *a, int key)
 {
     a->notice_until_us = 0; /* whoever presses a key has read it */
+    if (a->overlay == PLACE_COPY && copy_key(a, key))
+        return;
     switch (a->overlay) {
     case PLACE_PICKER:
         switch_key(a, key);

@@ -82,6 +82,7 @@ struct app {
     char notice[ERR_TEXT_MAX];
     unsigned notice_ink;
     int64_t notice_until_us;
+    int64_t copy_id; /* of the call that y was pressed on */
     char *copy_text; /* to be sent to the terminal's clipboard; NULL none; owned */
 
     /* A switch written but not yet seen by the gateway. */
@@ -141,6 +142,7 @@ void inspector_open(struct app *a, int64_t id);
 bool inspector_act(struct app *a, enum action action); /* did it mean something there? */
 void inspector_search_key(struct app *a, int key);
 void copy_selected(struct app *a);
+bool copy_key(struct app *a, int key); /* false: the key is for what lies below */
 void filter_open(struct app *a);
 void filter_key(struct app *a, int key);
 void filter_invert(struct app *a);

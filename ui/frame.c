@@ -289,6 +289,23 @@ static void draw_hints(struct canvas *c, int row, const struct app *a)
     }
 }
 
+/* What was copied, and at the right what else could be. */
+static void draw_copied(struct canvas *c, int row, const struct app *a)
+{
+    const struct key_binding *k;
+    int width = 0;
+    for (size_t i = 0; (k = keys_at(PLACE_COPY, i)); i++)
+        width += hint_width(k);
+    int at = c->cols - width;
+    if (canvas_width(a->notice) > at - 3) { /* where the text lies now matters more */
+        canvas_put(c, row, 1, c->cols - 2, a->notice_ink | STYLE_BOLD, a->notice);
+        return;
+    }
+    canvas_put(c, row, 1, at - 3, a->notice_ink | STYLE_BOLD, a->notice);
+    for (size_t i = 0; (k = keys_at(PLACE_COPY, i)); i++)
+        at = draw_hint(c, row, at, k);
+}
+
 void frame_draw_bottom(struct canvas *c, const struct app *a)
 {
     int row = c->rows - 1;
@@ -302,6 +319,10 @@ void frame_draw_bottom(struct canvas *c, const struct app *a)
     if (a->overlay == PLACE_SEARCH) {
         int used = canvas_put(c, row, 1, 10, INK_ACCENT | STYLE_BOLD, "search ");
         field_draw(c, row, 1 + used, c->cols - used - 2, &a->search_field);
+        return;
+    }
+    if (a->overlay == PLACE_COPY) {
+        draw_copied(c, row, a);
         return;
     }
     if (a->notice[0] && clock_mono_us() < a->notice_until_us) {

@@ -47,6 +47,7 @@ enum key_place {
     PLACE_ROUTE_FORM = 1 << 12,
     PLACE_SEARCH = 1 << 13, /* the line of words that Inspect looks for */
     PLACE_ALARMS = 1 << 14,
+    PLACE_COPY = 1 << 15,   /* the line that offers what else to copy */
 };
 
 enum action {
@@ -104,6 +105,9 @@ enum action {
     ACTION_NEXT_PAGE,
     ACTION_PREVIOUS_PAGE,
     ACTION_ALARMS,
+    ACTION_COPY_CURL,
+    ACTION_COPY_JSON,
+    ACTION_COPY_TEXT,
 };
 
 #define KEYS_MAX 3

@@ -1,6 +1,8 @@
 /* Inspect: a call with its bodies, looked through by keys. */
 #include "tests/unit/ui/tmpapp.h"
 
+#include <sys/stat.h>
+
 #include "base/mem.h"
 #include "log/bodies.h"
 
@@ -269,6 +271,54 @@ static void test_copying_takes_what_the_cursor_is_on(void **state)
     assert_string_equal(app.copy_text, "pattern: needle\npath: src\n");
 }
 
+static void test_what_was_copied_can_be_curl_or_json_instead(void **state)
+{
+    (void)state;
+    open_request(REQUEST, ANSWER);
+    press("y");
+    see("Copied as text.");
+    see("c as curl");
+    press("c");
+    see("Copied as curl.");
+    assert_non_null(strstr(app.copy_text, "printf %s '{\"model\":\"m\""));
+    assert_non_null(strstr(app.copy_text, "curl -sS -N 'https://api.respan.ai/api/anthropic/v1/messages?beta=true' \\\n"));
+    assert_non_null(strstr(app.copy_text, "-H \"x-api-key: $RESPAN_API_KEY\""));
+    press("j");
+    see("Copied as JSON.");
+    assert_non_null(strstr(app.copy_text, "\"session_id\":\t\"s0\""));
+    press("t");
+    see("Copied as text.");
+    press("\033");
+    see_no("c as curl");
+    see("Call 3");
+    press("y]"); /* any other key means what it always does */
+    see_no("c as curl");
+    see("no call below");
+    press("\033ky"); /* the same on a row of the list */
+    see("Copied the call's ids.");
+    press("c");
+    see("--no-bodies");
+}
+
+static void test_too_much_for_a_clipboard_goes_to_a_private_file(void **state)
+{
+    (void)state;
+    char *body = long_request(20000), path[128];
+    struct stat st;
+    open_request(body, NULL);
+    setenv("XDG_CACHE_HOME", tmplog_dir, 1);
+    press("y");
+    snprintf(path, sizeof path, "%s/spantop/call-3.txt", tmplog_dir);
+    see("Too large for the clipboard (329 KB), so written to");
+    see(path);
+    assert_null(app.copy_text);
+    assert_int_equal(stat(path, &st), 0);
+    assert_int_equal(st.st_mode & 0777, 0600);
+    assert_int_equal(st.st_size, strlen(body) - strlen("{\"messages\":[{\"role\":\"user\",\"content\":\"\"}]}") - 20000); /* \\n is one byte */
+    unsetenv("XDG_CACHE_HOME");
+    free(body);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -282,6 +332,8 @@ int main(void)
         WITH_LOG(test_the_hit_stays_when_the_window_changes),
         WITH_LOG(test_the_answer_lays_tool_calls_out),
         WITH_LOG(test_copying_takes_what_the_cursor_is_on),
+        WITH_LOG(test_what_was_copied_can_be_curl_or_json_instead),
+        WITH_LOG(test_too_much_for_a_clipboard_goes_to_a_private_file),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -235,9 +235,9 @@ static void alert_text(const struct app *a, char *out, size_t size, char *hint, 
         snprintf(out, size, "%s", d->problem.text);
     else if (d->has_health && d->health.problem[0])
         snprintf(out, size, "The log is not written: %s", d->health.problem);
-    else if (d->has_health && d->health.dropped > 0)
-        snprintf(out, size, "%lld calls or bodies could not be logged since the gateway started.",
-                 (long long)d->health.dropped);
+    else if (d->has_health && d->health.dropped + d->health.dropped_bodies > 0)
+        snprintf(out, size, "%lld calls and %lld bodies could not be logged since the gateway started.",
+                 (long long)d->health.dropped, (long long)d->health.dropped_bodies);
     else if (!d->is_blocked && alarms_line(a, out, size))
         alarm_hint(a, hint, hint_size);
     else if (d->budget[0])

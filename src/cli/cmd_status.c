@@ -63,6 +63,7 @@ static void print_json(const struct settings *s, const struct state *st)
     json_add_count(j, "in_flight", up ? h->in_flight : -1);
     json_add_count(j, "calls", up ? h->calls : -1);
     json_add_count(j, "dropped", up ? h->dropped : -1);
+    json_add_count(j, "dropped_bodies", up ? h->dropped_bodies : -1);
     json_add_count(j, "refused", up ? h->refused : -1);
     json_add_count(j, "routes_version", up ? h->routes_version : -1);
     json_add_text(j, "problem", st->problem.text[0] ? st->problem.text : NULL);
@@ -96,7 +97,8 @@ static void print_running(const struct state *st)
     snprintf(line, sizeof line, "%lld in flight, %lld in all, %lld refused", (long long)h->in_flight,
              (long long)h->calls, (long long)h->refused);
     print_line("calls", line);
-    snprintf(line, sizeof line, "%lld", (long long)h->dropped);
+    snprintf(line, sizeof line, h->dropped_bodies ? "%lld, and %lld bodies" : "%lld", (long long)h->dropped,
+             (long long)h->dropped_bodies);
     print_line("dropped", line);
     if (st->problem.text[0])
         print_line("problem", st->problem.text);
@@ -150,7 +152,8 @@ const struct command command_status = {
     .name = "status",
     .summary = "is the gateway up, where, since when; size of the log",
     .synopsis = "[--json]",
-    .text = "dropped counts calls the log could not take; what is not known is null in JSON.\n"
+    .text = "dropped counts calls the log could not take, dropped_bodies those it took without\n"
+            "their bodies; what is not known is null in JSON.\n"
             "Status 0 whether it runs or not: see \"running\".",
     .example = "spantop status --json",
     .options = options,

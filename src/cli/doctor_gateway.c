@@ -53,9 +53,9 @@ static void check_running(struct report *r, const struct peer *p)
     if (h.problem[0])
         report_add(r, "journal", CHECK_FAIL, "make room, or mend the disk", "the gateway cannot write its log: %s",
                    h.problem);
-    else if (h.dropped > 0)
+    else if (h.dropped + h.dropped_bodies > 0)
         report_add(r, "journal", CHECK_WARN, "look at the disk: it was too slow or full",
-                   "%lld calls could not be logged", (long long)h.dropped);
+                   "%lld calls and %lld bodies could not be logged", (long long)h.dropped, (long long)h.dropped_bodies);
     else
         report_ok(r, "journal", "the gateway writes its log");
 }

@@ -100,7 +100,7 @@ int64_t queue_next_id(struct queue *q)
     pthread_mutex_lock(&q->lock);
     if (q->next_id < q->limit_id)
         id = q->next_id++;
-    if (q->limit_id - q->next_id == QUEUE_IDS / 2 || id == 0)
+    if (q->limit_id - q->next_id == QUEUE_IDS_LEAST || id == 0)
         wake(q);
     pthread_mutex_unlock(&q->lock);
     return id;
@@ -372,7 +372,7 @@ void queue_stats(struct queue *q, struct journal_stats *s)
 
 static bool wants_ids(const struct queue *q)
 {
-    return q->limit_id - q->next_id <= QUEUE_IDS / 2;
+    return q->limit_id - q->next_id <= QUEUE_IDS_LEAST;
 }
 
 static void sleep_until(struct queue *q, int64_t until_us)

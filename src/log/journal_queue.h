@@ -25,7 +25,10 @@
 #include "log/journal.h"
 
 #define QUEUE_ROWS_BYTES  ((size_t)16 << 20) /* about 10,000 rows: minutes of a full disk */
-#define QUEUE_IDS         ((int64_t)4096)    /* ids reserved at once: seconds of the heaviest load */
+/* Ids reserved at once, and how many must be left: on a disk that stands still they
+ * must not run out before the room for rows does.  kill -9 costs the unused ones. */
+#define QUEUE_IDS         ((int64_t)16384)
+#define QUEUE_IDS_LEAST   (QUEUE_IDS / 4 * 3)
 #define QUEUE_PROGRESS_US ((int64_t)200000)  /* five times a second */
 
 /* A signal for every message costs both threads more than the message itself (six

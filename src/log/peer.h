@@ -37,14 +37,15 @@ struct peer_health {
     int64_t started_at;
     int64_t in_flight;
     int64_t calls;
-    int64_t dropped;
+    int64_t dropped;       /* calls the log could not take */
+    int64_t dropped_bodies;
     int64_t refused;
     int64_t routes_version;
     char problem[ERR_TEXT_MAX]; /* why the journal cannot write; "" */
 };
 /* GET /spantop/health at address (ADDR:PORT, numeric) within timeout_ms.  The page is
- *   {"status":"ok","version","started_at","in_flight","calls","dropped","refused",
- *    "routes_version","instance","problem"}
+ *   {"status":"ok","version","started_at","in_flight","calls","dropped","dropped_bodies",
+ *    "refused","routes_version","instance","problem"}
  * instance is the token of the lock file as it is: it opens nothing.
  * -1: nobody there, silent, or another program; e says which. */
 NODISCARD int peer_ask_health(const char *address, int timeout_ms, struct peer_health *h, struct err *e);

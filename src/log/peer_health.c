@@ -150,6 +150,7 @@ static int parse_page(const struct buf *answer, const char *address, struct peer
     h->in_flight = peer_json_number(page, "in_flight");
     h->calls = peer_json_number(page, "calls");
     h->dropped = peer_json_number(page, "dropped");
+    h->dropped_bodies = peer_json_number(page, "dropped_bodies");
     h->refused = peer_json_number(page, "refused");
     h->routes_version = peer_json_number(page, "routes_version");
     cJSON_Delete(page);

@@ -100,6 +100,9 @@ def test_locked_log_and_a_full_queue_drop_bodies_and_count_them(stage, sim):
         ids = ask(gateway, 12, "[[sim text hello]]" + "x" * 60_000)
         dropped = wait_for(lambda: gateway.health()["dropped_bodies"], what="bodies to be dropped")
         assert gateway.health()["dropped"] == 0
+        told = status(stage, gateway)
+        assert (told["dropped"], told["dropped_bodies"]) == (0, dropped)
+        assert re.search(rf"^dropped +0, and {dropped} bodies$", stage.run("--log", gateway.log.path, "status").stdout, re.M)
     rows = gateway.log.wait_calls(len(ids), "state = 'done'")
     assert [row["id"] for row in rows] == ids, "rows outlive bodies"
     without = [row for row in rows if row["body_state"] == "dropped"]

@@ -67,6 +67,7 @@ static void print_json(const struct settings *s, const struct state *st)
     json_add_count(j, "refused", up ? h->refused : -1);
     json_add_count(j, "routes_version", up ? h->routes_version : -1);
     json_add_text(j, "problem", st->problem.text[0] ? st->problem.text : NULL);
+    json_add_text(j, "notice", up && h->notice[0] ? h->notice : NULL);
     json_add_text(j, "log", s->log_path);
     json_add_count(j, "log_bytes", st->has_size ? st->size.file_bytes : -1);
     json_add_count(j, "log_calls", st->has_size ? st->size.calls : -1);
@@ -102,6 +103,8 @@ static void print_running(const struct state *st)
     print_line("dropped", line);
     if (st->problem.text[0])
         print_line("problem", st->problem.text);
+    if (h->notice[0])
+        print_line("notice", h->notice);
 }
 
 static void print_catalog(void)

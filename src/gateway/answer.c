@@ -95,6 +95,8 @@ void answer_health(struct exchange *x)
     buf_puts(&out, ",\"problem\":");
     const char *problem = stats.error[0] ? stats.error : g->routes_problem.text;
     json_quote(&out, problem, strlen(problem));
+    buf_puts(&out, ",\"notice\":");
+    json_quote(&out, stats.notice, strlen(stats.notice));
     budget_put_health(g->budgets, &out);
     buf_puts(&out, "}");
     answer_json(x, out.data, out.len);

@@ -51,6 +51,13 @@ struct budgets *budgets_new(const char *log_path, const struct catalog *catalog)
     return NULL;
 }
 
+void budgets_reopen(struct budgets *b)
+{
+    struct err e;
+    if (b && budget_watch_reopen(b->watch, &e) != 0)
+        diag_line("budgets hold as they were: %s", e.text);
+}
+
 void budgets_free(struct budgets *b)
 {
     if (!b)

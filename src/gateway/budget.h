@@ -17,6 +17,8 @@ struct budgets;
 /* NULL when the log has no budgets to read (told on the diagnostics): nothing is blocked. */
 struct budgets *budgets_new(const char *log_path, const struct catalog *catalog);
 void budgets_free(struct budgets *b);
+/* Another log is at the path. */
+void budgets_reopen(struct budgets *b);
 
 /* x is routed and about to go up.  True: it goes and holds its estimate.  False: a
  * budget blocks it; x->budget_refusal says which and how to lift it. */

@@ -49,6 +49,7 @@ struct gateway {
     int64_t calls;                     /* since the start */
     int64_t refused;                   /* by the guards and the token check */
     int64_t unlogged;                  /* calls carried without a row: no id could be had */
+    int64_t logs;                      /* journal_logs() when routes and budgets were opened */
     int64_t routes_version;
     int64_t routes_ended_version;      /* of the set whose end the journal was told */
     struct err routes_problem;         /* why they cannot be read now; "" */

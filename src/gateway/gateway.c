@@ -73,8 +73,20 @@ static void release_signals(const struct sigaction before[WATCHED_SIGNALS + 1])
     signalled_loop = NULL;
 }
 
+/* A new log lies where the old one was: deleted, moved or replaced (journal.h). */
+static void reopen_log(struct gateway *g)
+{
+    struct err e;
+    g->logs = journal_logs(g->journal);
+    if (route_watch_reopen(g->routes, &e) != 0)
+        diag_line("the routes hold as they were: %s", e.text);
+    budgets_reopen(g->budgets);
+}
+
 const struct route_set *gateway_routes(struct gateway *g)
 {
+    if (g->logs != journal_logs(g->journal))
+        reopen_log(g);
     const struct route_set *routes = route_watch_poll(g->routes, &g->routes_problem);
     if (routes)
         g->routes_version = routes->version;

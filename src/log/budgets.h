@@ -82,6 +82,9 @@ bool budget_page_line(const struct budget_page *p, struct buf *out);
 struct budget_watch;
 struct budget_watch *budget_watch_open(const char *log_path, struct err *e);
 void budget_watch_close(struct budget_watch *w);
+/* Another log is at the path: its budgets hold, and what it knows to be spent counts.
+ * -1: all is as before. */
+int budget_watch_reopen(struct budget_watch *w, struct err *e);
 /* The budgets in force now; on any error those in hand, and *problem says why ("" when
  * all is well).  Lent until the next poll. */
 const struct budget_set *budget_watch_poll(struct budget_watch *w, struct err *problem);

@@ -64,29 +64,51 @@ static int prepare(struct budget_watch *w, struct err *e)
     return w->session ? 0 : -1;
 }
 
-struct budget_watch *budget_watch_open(const char *log_path, struct err *e)
+static int open_log(struct budget_watch *w, const char *log_path, struct err *e)
 {
-    struct budget_watch *w = xcalloc(1, sizeof *w);
     w->is_stale = w->has_old_sums = true;
     w->db = db_open(log_path, DB_READ, e);
     if (w->db)
         sqlite3_busy_timeout(db_sqlite(w->db), 0);
-    if (w->db && prepare(w, e) == 0)
-        return w;
-    budget_watch_close(w);
-    return NULL;
+    return w->db ? prepare(w, e) : -1;
 }
 
-void budget_watch_close(struct budget_watch *w)
+static void close_log(struct budget_watch *w)
 {
-    if (!w)
-        return;
     sqlite3_finalize(w->version);
     sqlite3_finalize(w->load);
     sqlite3_finalize(w->is_ended);
     sqlite3_finalize(w->days);
     sqlite3_finalize(w->session);
     db_close(w->db);
+}
+
+struct budget_watch *budget_watch_open(const char *log_path, struct err *e)
+{
+    struct budget_watch *w = xcalloc(1, sizeof *w);
+    if (open_log(w, log_path, e) == 0)
+        return w;
+    budget_watch_close(w);
+    return NULL;
+}
+
+int budget_watch_reopen(struct budget_watch *w, struct err *e)
+{
+    struct budget_watch fresh = {.pending = w->pending, .pending_count = w->pending_count};
+    if (open_log(&fresh, db_path(w->db), e) != 0) {
+        close_log(&fresh);
+        return -1;
+    }
+    close_log(w);
+    *w = fresh;
+    return 0;
+}
+
+void budget_watch_close(struct budget_watch *w)
+{
+    if (!w)
+        return;
+    close_log(w);
     free(w->pending);
     free(w);
 }

@@ -42,6 +42,7 @@ struct db {
     char *path;
     dev_t dev;
     ino_t ino;
+    ino_t wal_ino; /* of the -wal beside it; 0: unknown */
     int64_t last_version; /* -1: never asked */
 };
 
@@ -246,6 +247,15 @@ static int start_wal(struct db *db, enum db_mode mode, struct err *e)
     return 0;
 }
 
+static ino_t inode_beside(const struct db *db, const char *end)
+{
+    struct stat st;
+    char *name = xasprintf("%s%s", db->path, end);
+    ino_t ino = stat(name, &st) == 0 ? st.st_ino : 0;
+    free(name);
+    return ino;
+}
+
 struct db *db_open(const char *path, enum db_mode mode, struct err *e)
 {
     struct db *db = xcalloc(1, sizeof *db);
@@ -273,6 +283,7 @@ struct db *db_open(const char *path, enum db_mode mode, struct err *e)
     db->version = sql_prepare(db->sq, "PRAGMA data_version", e);
     if (db->version == NULL)
         goto fail;
+    db->wal_ino = inode_beside(db, "-wal");
     return db;
 fail:
     db_close(db);
@@ -317,6 +328,45 @@ bool db_is_replaced(struct db *db)
     struct stat st;
     /* A log is never empty once it is open. */
     return stat(db->path, &st) != 0 || st.st_dev != db->dev || st.st_ino != db->ino || st.st_size == 0;
+}
+
+bool db_is_vacant(const struct db *db)
+{
+    struct stat st;
+    return stat(db->path, &st) != 0 ? errno == ENOENT || errno == ENOTDIR : S_ISREG(st.st_mode) && st.st_size == 0;
+}
+
+static void rename_beside(const struct db *db, const char *end, const char *to)
+{
+    char *name = xasprintf("%s%s", db->path, end);
+    char *new_name = xasprintf("%s%s", db->path, to);
+    (void)rename(name, new_name);
+    free(name);
+    free(new_name);
+}
+
+static void remove_beside(const struct db *db, const char *end)
+{
+    char *name = xasprintf("%s%s", db->path, end);
+    (void)unlink(name);
+    free(name);
+}
+
+void db_vacate(struct db *db)
+{
+    bool is_useless = inode_beside(db, "") == db->ino;
+    if (is_useless) /* emptied: SQLite would copy what it has left into it when the last one closes it */
+        remove_beside(db, "");
+    else
+        is_useless = sqlite3_wal_checkpoint_v2(db->sq, "main", SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL) == SQLITE_OK;
+    if (db->wal_ino == 0 || inode_beside(db, "-wal") != db->wal_ino)
+        return; /* somebody took it along, or it is the new log's */
+    /* A reader kept some of it from being copied: nobody but its owner may throw it away. */
+    if (is_useless)
+        remove_beside(db, "-wal");
+    else
+        rename_beside(db, "-wal", "-wal.old");
+    remove_beside(db, "-shm");
 }
 
 char *db_default_path(void)

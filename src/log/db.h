@@ -28,6 +28,12 @@ const char *db_path(const struct db *db);
 bool db_changed(struct db *db);
 /* Was the file deleted, replaced or emptied under us? */
 bool db_is_replaced(struct db *db);
+/* Is nothing at its path that could be lost: no file, or an empty one? */
+bool db_is_vacant(const struct db *db);
+/* After db_is_replaced(), by the gateway alone: make the path ready for another log.
+ * Commits go into the old file, wherever it is now; its -wal and -shm, which the
+ * new log would take for its own, leave the path, and so does an emptied file. */
+void db_vacate(struct db *db);
 
 /* $XDG_DATA_HOME/spantop/log.db; caller frees. */
 char *db_default_path(void);

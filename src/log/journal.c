@@ -11,6 +11,7 @@
 #include "log/journal_writer.h"
 
 struct journal {
+    struct journal_options options;
     struct queue *queue;
     struct writer *writer;
     pthread_t thread;
@@ -41,7 +42,8 @@ struct journal *journal_open(const struct journal_options *o, struct err *e)
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &old);
     j->queue = queue_new(o->queue_max_bytes ? o->queue_max_bytes : JOURNAL_QUEUE_MAX_DEFAULT);
-    j->writer = writer_open(o, j->queue, e);
+    j->options = *o;
+    j->writer = writer_open(&j->options, j->queue, e);
     int rc = j->writer ? pthread_create(&j->thread, NULL, run, j) : -1;
     pthread_sigmask(SIG_SETMASK, &old, NULL);
     if (rc == 0)
@@ -119,4 +121,9 @@ void journal_end_routes(struct journal *j)
 void journal_stats(struct journal *j, struct journal_stats *s)
 {
     queue_stats(j->queue, s);
+}
+
+int64_t journal_logs(const struct journal *j)
+{
+    return queue_logs(j->queue);
 }

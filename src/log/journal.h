@@ -23,6 +23,7 @@
 
 #define JOURNAL_QUEUE_MAX_DEFAULT ((size_t)128 << 20)
 
+/* All pointers are borrowed for the journal's life. */
 struct journal_options {
     const char *path;
     size_t queue_max_bytes;          /* 0: default */
@@ -30,7 +31,7 @@ struct journal_options {
     const char *const *redact;       /* patterns, NULL-terminated (see redact.h); NULL: none */
     int64_t max_log_bytes;           /* 0: no bound */
     int keep_days;                   /* 0: for ever */
-    const struct catalog *catalog;   /* borrowed for the journal's life; may be NULL */
+    const struct catalog *catalog;   /* may be NULL */
     struct alarm_limits alarms;      /* all 0: none is raised */
     const char *on_alarm;            /* run for each (alarm_hook.h); NULL: nothing */
 };
@@ -38,7 +39,9 @@ struct journal_options {
 struct journal;
 
 /* Creates or migrates the log (mode 0600 in a 0700 folder), marks calls that a
- * dead gateway left open as lost, starts the thread. */
+ * dead gateway left open as lost, starts the thread.  A log that is deleted, emptied
+ * or moved away meanwhile is begun anew at its path; one that another was put in
+ * the place of is written on if it is a log. */
 struct journal *journal_open(const struct journal_options *o, struct err *e);
 /* Writes what is queued, then ends.  Frees j. */
 void journal_close(struct journal *j);
@@ -83,7 +86,11 @@ struct journal_stats {
     int64_t queue_bytes;
     int64_t written_calls;
     char error[ERR_TEXT_MAX]; /* why it cannot write now; "" when it can */
+    char notice[ERR_TEXT_MAX]; /* the last time another log had to be begun: when, why, what is lost; "" never */
+    int64_t logs;             /* how often that was: then other connections must be opened anew */
 };
 void journal_stats(struct journal *j, struct journal_stats *s);
+/* journal_stats.logs alone; takes no lock. */
+int64_t journal_logs(const struct journal *j);
 
 #endif

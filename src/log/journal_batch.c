@@ -140,6 +140,23 @@ void batch_free(struct batch *b)
     free(b);
 }
 
+void batch_take_over(struct batch *b, struct batch *old)
+{
+    queue_count_dropped(b->queue, 0, (int64_t)rows_move(b->rows, old->rows));
+    if (old->titles) {
+        b->titles = old->titles;
+        b->last_title = old->last_title;
+        old->titles = NULL;
+        old->last_title = &old->titles;
+    }
+    memcpy(b->failed, old->failed, sizeof b->failed);
+    b->failed_at = old->failed_at;
+    if (b->next_call < old->next_call)
+        b->next_call = old->next_call;
+    queue_release(b->queue, amends_written(old->amends) + refusals_written(old->refusals) +
+                                (old->live ? live_bodies_written(old->live) : 0), 0);
+}
+
 /* ---- Taking calls --------------------------------------------------------------- */
 
 static bool is_repeat_of_failed(const struct batch *b, int64_t id)

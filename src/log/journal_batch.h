@@ -22,6 +22,10 @@ struct batch;
 struct batch *batch_open(sqlite3 *sq, const struct journal_options *o, struct queue *q, struct err *e);
 void batch_free(struct batch *b);
 
+/* b writes another log from now on: the calls in flight, and those that were not
+ * committed, pass over from the old one.  What is about calls of the old log goes. */
+void batch_take_over(struct batch *b, struct batch *old);
+
 /* Take a call's begin, end or amendment (frees op). */
 void batch_take(struct batch *b, struct queue_op *op);
 /* Learn whose answers are looked at while they come. */

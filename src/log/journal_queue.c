@@ -39,6 +39,7 @@ struct queue {
     int64_t watched[QUEUE_WATCHED_MAX];
     size_t watched_count;
     struct journal_stats stats;
+    _Atomic int64_t logs;
 };
 
 struct queue *queue_new(size_t max_bytes)
@@ -365,6 +366,7 @@ void queue_stats(struct queue *q, struct journal_stats *s)
     pthread_mutex_lock(&q->lock);
     *s = q->stats;
     s->queue_bytes = (int64_t)q->bytes;
+    s->logs = q->logs;
     pthread_mutex_unlock(&q->lock);
 }
 
@@ -437,6 +439,19 @@ void queue_set_error(struct queue *q, const char *text)
     pthread_mutex_lock(&q->lock);
     snprintf(q->stats.error, sizeof q->stats.error, "%s", text);
     pthread_mutex_unlock(&q->lock);
+}
+
+void queue_set_notice(struct queue *q, const char *text)
+{
+    pthread_mutex_lock(&q->lock);
+    snprintf(q->stats.notice, sizeof q->stats.notice, "%s", text);
+    q->logs++;
+    pthread_mutex_unlock(&q->lock);
+}
+
+int64_t queue_logs(const struct queue *q)
+{
+    return q->logs;
 }
 
 void queue_count_dropped(struct queue *q, int64_t rows, int64_t bodies)

@@ -305,6 +305,45 @@ void row_set_list(struct row *row, enum body_kind kind, const char *list, size_t
     row->list_lens[kind] = len;
 }
 
+static void drop_lists(struct row *row)
+{
+    row->raw_bytes = 0;
+    for (int i = 0; i < ROW_BODIES; i++) {
+        free(row->lists[i]);
+        row->lists[i] = NULL;
+    }
+}
+
+/* A row that nobody has written: true when it loses its bodies. */
+static bool start_anew(struct row *row)
+{
+    bool has_body = row->call.body_state == BODY_KEPT || row->call.body_state == BODY_REDACTED;
+    drop_lists(row);
+    if (has_body)
+        row->call.body_state = BODY_DROPPED;
+    row->is_dirty = row->is_inserted = row->is_announced = false;
+    return has_body;
+}
+
+size_t rows_move(struct rows *to, struct rows *from)
+{
+    size_t without = 0;
+    for (size_t i = 0; i < BUCKETS; i++) {
+        for (struct row *row = from->buckets[i], *next; row; row = next) {
+            next = row->next;
+            without += start_anew(row);
+            row->next = to->buckets[i];
+            to->buckets[i] = row;
+            rows_mark_dirty(to, row);
+        }
+        from->buckets[i] = NULL;
+    }
+    from->first_dirty = NULL;
+    from->last_dirty = &from->first_dirty;
+    from->dirty_count = 0;
+    return without;
+}
+
 /* ---- Writing ----------------------------------------------------------------- */
 
 static int bind_head(sqlite3_stmt *st, int at, const struct call *c)
@@ -399,11 +438,7 @@ static void settle(struct rows *r, struct row *row)
     row->is_dirty = false;
     row->is_inserted = row->is_announced = true;
     row->queue_bytes = 0;
-    row->raw_bytes = 0;
-    for (int i = 0; i < ROW_BODIES; i++) {
-        free(row->lists[i]);
-        row->lists[i] = NULL;
-    }
+    drop_lists(row);
     if (!row->is_ended)
         return;
     struct row **slot = row_slot(r, row->call.id);

@@ -52,6 +52,11 @@ size_t rows_dirty_count(const struct rows *r);
 /* Give the row a piece list (copied). */
 void row_set_list(struct row *row, enum body_kind kind, const char *list, size_t len);
 
+/* Another log takes the place of this one: all rows pass to it, as if none had been
+ * written, and are in its batch.  Their request bodies are not (their pieces lie in
+ * the old log): returns how many rows lose them. */
+size_t rows_move(struct rows *to, struct rows *from);
+
 /* Inside a transaction: write one row. */
 NODISCARD int rows_write(struct rows *r, const struct row *row, struct err *e);
 /* The batch is committed: forget what ended.  Returns the bytes to release. */

@@ -23,6 +23,7 @@
 #include "base/clock.h"
 #include "base/diag.h"
 #include "base/mem.h"
+#include "log/carry.h"
 #include "log/journal_batch.h"
 #include "log/reserve.h"
 #include "log/sql.h"
@@ -36,6 +37,7 @@
 #define LAST_TRIES_US ((int64_t)3000000) /* at the end, before what cannot be written is given up */
 
 struct writer {
+    const struct journal_options *options;
     struct queue *queue;
     struct db *db;
     sqlite3 *sq;
@@ -85,6 +87,9 @@ static int start_ids(struct writer *w, struct err *e)
                   " WHERE m.key = 'next_call_id'",
                   &next, e) != 0)
         return -1;
+    int64_t unused = queue_unused_ids(w->queue); /* another log, the same gateway */
+    if (next < unused)
+        next = unused;
     w->ids_limit = next + QUEUE_IDS;
     if (set_next_id(w, w->ids_limit, e) != 0)
         return -1;
@@ -92,45 +97,57 @@ static int start_ids(struct writer *w, struct err *e)
     return 0;
 }
 
-static int open_parts(struct writer *w, const struct journal_options *o, struct err *e)
+static int open_parts(struct writer *w, struct err *e)
 {
     if (prepare(w, e) != 0 || start_ids(w, e) != 0)
         return -1;
-    w->batch = batch_open(w->sq, o, w->queue, e);
+    w->batch = batch_open(w->sq, w->options, w->queue, e);
     w->wal = w->batch ? wal_open(w->db, e) : NULL;
     return w->wal ? 0 : -1;
+}
+
+static int open_log(struct writer *w, struct err *e)
+{
+    w->db = db_open(w->options->path, DB_CREATE, e);
+    if (!w->db)
+        return -1;
+    w->sq = db_sqlite(w->db);
+    if (open_parts(w, e) != 0) {
+        db_explain(w->db, e);
+        return -1;
+    }
+    sqlite3_busy_timeout(w->sq, BUSY_MS);
+    return 0;
+}
+
+static void close_log(struct writer *w)
+{
+    wal_close(w->wal);
+    batch_free(w->batch);
+    sqlite3_finalize(w->put_progress);
+    sqlite3_finalize(w->set_next_id);
+    db_close(w->db);
 }
 
 struct writer *writer_open(const struct journal_options *o, struct queue *q, struct err *e)
 {
     struct writer *w = xcalloc(1, sizeof *w);
+    w->options = o;
     w->queue = q;
-    w->db = db_open(o->path, DB_CREATE, e);
-    if (!w->db)
-        goto fail;
-    w->sq = db_sqlite(w->db);
-    if (open_parts(w, o, e) != 0) {
-        db_explain(w->db, e);
-        goto fail;
+    if (open_log(w, e) != 0) {
+        writer_free(w);
+        return NULL;
     }
-    sqlite3_busy_timeout(w->sq, BUSY_MS);
     w->look_us = clock_mono_us() + LOOK_US;
     w->reserve = reserve_open(o->path);
     return w;
-fail:
-    writer_free(w);
-    return NULL;
 }
 
 void writer_free(struct writer *w)
 {
     if (!w)
         return;
-    wal_close(w->wal);
-    batch_free(w->batch);
-    sqlite3_finalize(w->put_progress);
-    sqlite3_finalize(w->set_next_id);
-    db_close(w->db);
+    close_log(w);
     reserve_free(w->reserve);
     for (struct queue_op *next; w->ops; w->ops = next) {
         next = w->ops->next;
@@ -138,6 +155,52 @@ void writer_free(struct writer *w)
     }
     free(w->progress.progress);
     free(w);
+}
+
+/* ---- Another log --------------------------------------------------------------- */
+
+static void tell_other_log(struct writer *w, bool is_new, bool is_carried)
+{
+    char at[CLOCK_ISO_MAX];
+    struct err e;
+    clock_to_iso(at, clock_wall_ms());
+    if (!is_new)
+        err_set(&e, "another log was put in the place of %s: it is written on since %s, and its routes hold", w->options->path, at);
+    else if (is_carried)
+        err_set(&e, "the log %s was deleted, moved or emptied: a new one was begun at %s, with the routes, presets, "
+                "budgets and settings of the old; calls before that are not in it", w->options->path, at);
+    else
+        err_set(&e, "the log %s was emptied: a new one was begun at %s; its calls, presets, budgets and settings are "
+                "gone, the routes hold until the next switch", w->options->path, at);
+    queue_set_notice(w->queue, e.text);
+    diag_line("%s", e.text);
+}
+
+/* The log is no longer at its path: begin a new one there, or go on with the one that
+ * was put in its place.  -1: that is no log; all stays as it was and is tried again. */
+static int change_log(struct writer *w, struct err *e)
+{
+    struct writer fresh = {.options = w->options, .queue = w->queue};
+    struct err why = {""};
+    bool is_new = db_is_vacant(w->db);
+    db_vacate(w->db);
+    if (open_log(&fresh, &why) != 0) {
+        close_log(&fresh);
+        return err_set(e, "the log %s was replaced under the gateway: %s; or move away what lies there, and a new log is begun",
+                       w->options->path, why.text);
+    }
+    bool is_carried = is_new && carry_over(w->sq, fresh.sq, &why) == 0;
+    batch_take_over(fresh.batch, w->batch);
+    close_log(w);
+    w->db = fresh.db;
+    w->sq = fresh.sq;
+    w->batch = fresh.batch;
+    w->wal = fresh.wal;
+    w->put_progress = fresh.put_progress;
+    w->set_next_id = fresh.set_next_id;
+    w->ids_limit = fresh.ids_limit;
+    tell_other_log(w, is_new, is_carried);
+    return 0;
 }
 
 /* ---- Writing ---------------------------------------------------------------------- */
@@ -194,6 +257,15 @@ static bool is_full(struct writer *w, int rc)
     return (rc & 0xff) == SQLITE_FULL || ((rc & 0xff) == SQLITE_IOERR && (why == ENOSPC || why == EDQUOT));
 }
 
+static void fail(struct writer *w, const struct err *e)
+{
+    queue_set_error(w->queue, e->text);
+    if (w->failing_since_us)
+        return;
+    diag_line("%s", e->text);
+    w->failing_since_us = clock_mono_us();
+}
+
 static void explain(struct writer *w, int rc, const struct err *why)
 {
     struct err e;
@@ -217,13 +289,11 @@ static void explain(struct writer *w, int rc, const struct err *why)
     default:
         err_set(&e, "the log %s cannot be written: %s; calls wait in memory", path, why->text);
     }
-    queue_set_error(w->queue, e.text);
-    if (!w->failing_since_us)
-        diag_line("%s", e.text);
+    fail(w, &e);
 }
 
 /* 0, or -1: nothing was written and everything is still there. */
-static int commit(struct writer *w)
+static int write_batch(struct writer *w)
 {
     struct err e = {""};
     int rc = SQLITE_OK;
@@ -241,11 +311,21 @@ static int commit(struct writer *w)
         wal_step(w->wal);
     } else {
         explain(w, rc, &e);
-        if (!w->failing_since_us)
-            w->failing_since_us = clock_mono_us();
     }
-    w->last_commit_us = clock_mono_us();
     return w->failing_since_us ? -1 : 0;
+}
+
+/* The same, into the log that is at its path. */
+static int commit(struct writer *w)
+{
+    struct err e;
+    int rc = db_is_replaced(w->db) ? change_log(w, &e) : 0;
+    if (rc != 0)
+        fail(w, &e);
+    else
+        rc = write_batch(w);
+    w->last_commit_us = clock_mono_us();
+    return rc;
 }
 
 /* ---- The thread -------------------------------------------------------------------- */
@@ -308,22 +388,15 @@ static int64_t wait_until_us(const struct writer *w)
     return due != 0 ? due : idle;
 }
 
-/* What nobody would notice by a write that fails.  A log that was moved away is
- * still written, but nobody else sees it, and switches made in a new one vanish
- * silently; a write-ahead log of 500 MB costs seconds at the next start. */
+/* What nobody would notice by a write that fails: a write-ahead log of 500 MB costs
+ * seconds at the next start. */
 static void find_problem(struct writer *w, struct err *e)
 {
-    const char *path = db_path(w->db);
-    if (db_is_replaced(w->db))
-        err_set(e,
-                "the log %s was moved, deleted, emptied or replaced under the gateway; put it back, or stop the gateway "
-                "and start it again",
-                path);
-    else if (wal_is_too_long(w->wal))
+    if (wal_is_too_long(w->wal))
         err_set(e,
                 "the write-ahead log %s-wal has grown above 64 MB because a program keeps reading the log without a "
                 "pause; end that program",
-                path);
+                db_path(w->db));
 }
 
 static void look_around(struct writer *w)
@@ -334,6 +407,8 @@ static void look_around(struct writer *w)
     w->look_us = clock_mono_us() + LOOK_US;
     batch_step_alarms(w->batch);
     reserve_look(w->reserve);
+    if (!w->failing_since_us && db_is_replaced(w->db))
+        commit(w); /* notices it, and changes to the log that is there */
     if (w->failing_since_us)
         return;
     find_problem(w, &e);

@@ -42,10 +42,11 @@ struct peer_health {
     int64_t refused;
     int64_t routes_version;
     char problem[ERR_TEXT_MAX]; /* why the journal cannot write; "" */
+    char notice[ERR_TEXT_MAX];  /* that it had to begin another log, when and why; "" */
 };
 /* GET /spantop/health at address (ADDR:PORT, numeric) within timeout_ms.  The page is
  *   {"status":"ok","version","started_at","in_flight","calls","dropped","dropped_bodies",
- *    "refused","routes_version","instance","problem"}
+ *    "refused","routes_version","instance","problem","notice"}
  * instance is the token of the lock file as it is: it opens nothing.
  * -1: nobody there, silent, or another program; e says which. */
 NODISCARD int peer_ask_health(const char *address, int timeout_ms, struct peer_health *h, struct err *e);

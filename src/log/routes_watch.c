@@ -6,14 +6,12 @@
  * could not be read is tried again at the next call. */
 #include <stdlib.h>
 
-#include "base/clock.h"
 #include "base/mem.h"
 #include "log/routes.h"
 #include "log/routes_row.h"
 #include "log/sql.h"
 
-/* A deleted or replaced log is noticed within this time; two stat() calls. */
-#define REPLACED_CHECK_US 500000
+#define VERSION_UNTOUCHED 1 /* of a log in which nobody made a route yet */
 
 /* How many of a route's calls are used up.  The journal writes it into the log, so
  * the log lags behind. */
@@ -28,39 +26,62 @@ struct route_watch {
     sqlite3_stmt *version;
     sqlite3_stmt *load;
     struct route_set set;
-    bool is_stale;  /* something moved that is not read yet */
-    bool is_replaced;
-    int64_t looked_at_us;
+    bool is_stale;    /* something moved that is not read yet */
+    bool is_orphaned; /* the set is of a log that went away */
+    bool must_read;   /* whatever its version: that of another log says nothing */
     struct route_count *counts; /* of the routes in the set that count their calls */
     size_t count_count;
 };
 
-struct route_watch *route_watch_open(const char *log_path, struct err *e)
+static int open_log(struct route_watch *w, const char *log_path, struct err *e)
 {
-    struct route_watch *w = xcalloc(1, sizeof *w);
     w->is_stale = true;
     w->db = db_open(log_path, DB_READ, e);
     if (!w->db)
-        goto fail;
+        return -1;
     sqlite3 *sq = db_sqlite(w->db);
     sqlite3_busy_timeout(sq, 0);
     w->version = sql_prepare(sq, "SELECT value FROM meta WHERE key = 'routes_version'", e);
     w->load = w->version ? routes_prepare_load(sq, e) : NULL;
-    if (!w->load)
-        goto fail;
-    return w;
-fail:
+    return w->load ? 0 : -1;
+}
+
+static void close_log(struct route_watch *w)
+{
+    sqlite3_finalize(w->version);
+    sqlite3_finalize(w->load);
+    db_close(w->db);
+}
+
+struct route_watch *route_watch_open(const char *log_path, struct err *e)
+{
+    struct route_watch *w = xcalloc(1, sizeof *w);
+    if (open_log(w, log_path, e) == 0)
+        return w;
     route_watch_close(w);
     return NULL;
+}
+
+int route_watch_reopen(struct route_watch *w, struct err *e)
+{
+    struct route_watch fresh = {0};
+    if (open_log(&fresh, db_path(w->db), e) != 0) {
+        close_log(&fresh);
+        return -1;
+    }
+    close_log(w);
+    w->db = fresh.db;
+    w->version = fresh.version;
+    w->load = fresh.load;
+    w->is_stale = w->must_read = true;
+    return 0;
 }
 
 void route_watch_close(struct route_watch *w)
 {
     if (!w)
         return;
-    sqlite3_finalize(w->version);
-    sqlite3_finalize(w->load);
-    db_close(w->db);
+    close_log(w);
     route_set_done(&w->set);
     free(w->counts);
     free(w);
@@ -125,7 +146,12 @@ static int refresh(struct route_watch *w, struct err *e)
     int64_t version = 0;
     if (read_version(w, &version, e) != 0)
         return -1;
-    if (version == w->set.version)
+    if (version == VERSION_UNTOUCHED && w->set.version > version && (w->must_read || w->is_orphaned)) {
+        w->must_read = false;
+        w->is_orphaned = true;
+        return 0;
+    }
+    if (version == w->set.version && !w->must_read && !w->is_orphaned)
         return 0;
     struct route_set fresh = {0};
     if (routes_read(w->load, &fresh, e) != 0)
@@ -134,16 +160,8 @@ static int refresh(struct route_watch *w, struct err *e)
     carry_counts(w, &fresh);
     route_set_done(&w->set);
     w->set = fresh;
+    w->must_read = w->is_orphaned = false;
     return 0;
-}
-
-static void check_file(struct route_watch *w)
-{
-    int64_t now_us = clock_mono_us();
-    if (w->looked_at_us && now_us - w->looked_at_us < REPLACED_CHECK_US)
-        return;
-    w->looked_at_us = now_us;
-    w->is_replaced = db_is_replaced(w->db);
 }
 
 const struct route_set *route_watch_peek(const struct route_watch *w)
@@ -158,9 +176,8 @@ const struct route_set *route_watch_poll(struct route_watch *w, struct err *prob
         w->is_stale = true;
     if (w->is_stale)
         w->is_stale = refresh(w, &why) != 0;
-    check_file(w);
-    if (!w->is_stale && w->is_replaced)
-        err_set(&why, "%s was moved or replaced, so switches no longer arrive; restart the gateway", db_path(w->db));
+    if (!w->is_stale && w->is_orphaned)
+        err_set(&why, "the routes of the log that was at %s before hold until the next switch", db_path(w->db));
     if (problem)
         *problem = why;
     return &w->set;

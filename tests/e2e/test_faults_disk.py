@@ -17,7 +17,7 @@ import time
 
 import pytest
 from load import Load
-from spantop import KEY, LIMIT_S, SLOWER, wait_for
+from spantop import KEY, LIMIT_S, SLOWER, Log, wait_for
 
 LOCK_S = float(os.environ.get("SPANTOP_LOCK_S", "3"))
 NOTICED_S = 1.0
@@ -143,62 +143,161 @@ def delete(path):
         pathlib.Path(f"{path}{end}").unlink(missing_ok=True)
 
 
-def replace(path):
-    delete(path)
-    connection = sqlite3.connect(path)
-    connection.execute("CREATE TABLE other(x)")
-    connection.close()
+def delete_alone(path):
+    """Its write-ahead log stays, and would be taken for the new one's."""
+    path.unlink()
 
 
-def replace_by_a_log(path):
-    """As `mv` of a copy does: a spantop log, but not the gateway's."""
-    copy = f"{path}.copy"
-    connection = sqlite3.connect(path)
-    connection.execute("VACUUM INTO ?", (copy,))
-    connection.close()
-    delete(path)
-    os.rename(copy, path)
+def move(path):
+    os.rename(path, f"{path}.away")
 
 
-def truncate(path):
+def empty(path):
     os.truncate(path, 0)
 
 
-AWAY = {"deleted": delete, "replaced": replace, "replaced by a log": replace_by_a_log, "truncated": truncate}
+AWAY = {"deleted": delete, "deleted alone": delete_alone, "moved": move, "emptied": empty}
+
+
+def make_other(path):
+    connection = sqlite3.connect(f"{path}.other")
+    connection.execute("CREATE TABLE other(x)")
+    connection.close()
+    os.rename(f"{path}.other", path)
+
+
+def copy_of(gateway):
+    copy = f"{gateway.log.path}.copy"
+    connection = sqlite3.connect(gateway.log.path)
+    connection.execute("VACUUM INTO ?", (copy,))
+    connection.close()
+    return copy
+
+
+def wait_notice(gateway):
+    """That it goes on with another log, within a second."""
+    start = time.monotonic()
+    told = wait_for(lambda: gateway.health()["notice"], what="the other log to be told")
+    assert str(gateway.log.path) in told and time.monotonic() - start < NOTICED_S + 0.5 * SLOWER
+    return told
+
+
+def model_of_last(sim):
+    return json.loads(sim.body(sim.requests(target="messages")[-1]["n"]))["model"]
+
+
+def switch(stage, gateway, *words):
+    done = stage.run("--log", gateway.log.path, "model", *words, limit_s=2 * LIMIT_S)
+    assert done.returncode == 0, done
 
 
 @pytest.mark.parametrize("how", AWAY)
-def test_log_that_goes_away_is_noticed_within_a_second(stage, sim, gateway, how):
-    ask(gateway, 3)
+def test_log_that_goes_away_is_begun_anew(stage, sim, gateway, how):
+    switch(stage, gateway, "claude-haiku-4-5")
+    before = ask(gateway, 3)
     gateway.log.wait_calls(3)
-    gateway.log.execute("PRAGMA wal_checkpoint")
     AWAY[how](gateway.log.path)
-    start = time.monotonic()
-    assert str(gateway.log.path) in wait_for(lambda: problem(gateway), what="the problem to be told")
-    assert time.monotonic() - start < NOTICED_S + 0.5 * SLOWER
-    word = "replaced|damaged" if how == "truncated" else "replaced"
-    wait_for(lambda: re.search(word, gateway.stderr), what="the diagnostics to tell it")
-    ask(gateway, 3)
-    shown = stage.run("--log", gateway.log.path, "status")
-    assert shown.returncode == 0 and re.search(f"^problem .*({word})", shown.stdout, re.MULTILINE), shown
-    assert re.search(word, status(stage, gateway)["problem"]) and status(stage, gateway)["running"]
-    switched = stage.run("--log", gateway.log.path, "model", "claude-opus-5-5")
-    assert switched.returncode == 1 and len(switched.stderr.splitlines()) == 1, switched
-    if how == "replaced by a log":
-        assert "gateway" in switched.stderr, "the switch was made in a file that no gateway reads"
+    told = wait_notice(gateway)
+    assert told in gateway.stderr and status(stage, gateway)["notice"] == told
+    assert f"notice    {told}" in stage.run("--log", gateway.log.path, "status").stdout
+
+    ids = ask(gateway, 3)
+    assert min(ids) > max(before), "an id was handed out twice"
+    assert model_of_last(sim) == "claude-haiku-4-5", "a switch in force went with the log"
+    rows = gateway.log.wait_calls(3)
+    assert [(row["id"], row["state"], row["body_state"]) for row in rows] == [(n, "done", "kept") for n in ids]
+    check_integrity(gateway.log)
+    if how == "emptied":  # nobody could read the routes there any more
+        assert "until the next switch" in told and "until the next switch" in problem(gateway)
+    else:
+        wait_well(gateway)
+        assert [row["set_model"] for row in gateway.log.query("SELECT * FROM routes")] == ["claude-haiku-4-5"]
+
+    switch(stage, gateway, "claude-opus-5-5")
+    wait_well(gateway)
+    ask(gateway)
+    assert model_of_last(sim) == "claude-opus-5-5"
+    switch(stage, gateway, "--clear")
+    ask(gateway)
+    assert model_of_last(sim) == BODY["model"]
+    assert gateway.health()["dropped"] == gateway.health()["dropped_bodies"] == 0
     gateway.signal(signal.SIGTERM)
     assert gateway.wait_end() == 0
+    assert len(gateway.log.calls("state = 'done'")) == 5
+    if how == "moved":
+        away = Log(f"{gateway.log.path}.away")
+        check_integrity(away)
+        assert [row["id"] for row in away.calls("state = 'done'")] == before, "what was committed is whole where it is now"
+
+
+def test_calls_in_flight_pass_over_to_the_new_log(stage, recorder):
+    gateway, gate = stage.gateway(recorder), threading.Event()
+    recorder.answer(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n", gate, b"0\r\n\r\n")
+    with gateway.connect() as client:
+        client.send_request("POST", "/v1/messages?call=long", [("x-api-key", KEY), ("X-Claude-Code-Session-Id", "s")],
+                            json.dumps(BODY).encode())
+        head = client.read_head()
+        number = gateway.log.wait_calls(1, "state = 'open'")[0]["id"]
+        delete(gateway.log.path)
+        wait_notice(gateway)
+        assert gateway.log.wait_calls(1, "state = 'open'")[0]["id"] == number
+        gate.set()
+        assert [*client.pieces(head)] and head.complete
+    row = gateway.log.wait_calls()[0]
+    assert (row["id"], row["state"], row["path"], row["model_asked"]) == (number, "done", "/v1/messages?call=long", BODY["model"])
+    assert row["body_state"] == "dropped" and gateway.health()["dropped_bodies"] == 1
+    assert stage.run("show", number, "--response", "--log", gateway.log.path).stdout == "{}"
+    assert gateway.log.query("SELECT calls FROM session UNION ALL SELECT calls FROM day_sum") == [{"calls": 1}] * 2
+
+
+@pytest.mark.parametrize("is_wal_left", [True, False], ids=["over its write-ahead log", "alone"])
+def test_log_put_in_its_place_is_written_on(stage, sim, gateway, is_wal_left):
+    """As `mv backup.db log.db` does.  The write-ahead log of the old one would damage it."""
+    switch(stage, gateway, "claude-haiku-4-5")
+    before = ask(gateway, 2)
+    gateway.log.wait_calls(2)
+    copy = copy_of(gateway)
+    switch(stage, gateway, "claude-opus-5-5")
+    after = ask(gateway, 200)  # what the write-ahead log is full of
+    gateway.log.wait_calls(202)
+    if not is_wal_left:
+        delete(gateway.log.path)
+    os.rename(copy, gateway.log.path)
+    wait_notice(gateway)
+    ids = ask(gateway, 2)
+    assert model_of_last(sim) == "claude-haiku-4-5", "the routes of the log that is there hold"
+    assert min(ids) > max(after), "an id was handed out twice"
+    assert [row["id"] for row in gateway.log.wait_calls(4)] == before + ids
+    check_integrity(gateway.log)
+
+
+def test_what_is_no_log_is_left_alone_and_calls_wait(stage, sim, gateway):
+    ask(gateway)
+    gateway.log.wait_calls(1)
+    make_other(gateway.log.path)
+    told = wait_problem(gateway, "no spantop log")
+    assert "move away" in told and told in stage.run("--log", gateway.log.path, "status").stdout
+    ids = ask(gateway, 5)
+    refused = stage.run("--log", gateway.log.path, "model", "claude-opus-5-5")
+    assert refused.returncode == 1 and len(refused.stderr.splitlines()) == 1, refused
+    os.rename(gateway.log.path, f"{gateway.log.path}.other")
+    wait_notice(gateway)
+    wait_well(gateway)
+    rows = gateway.log.wait_calls(5)
+    assert [row["id"] for row in rows] == ids and gateway.health()["dropped"] == 0
+    assert Log(f"{gateway.log.path}.other").query("SELECT * FROM sqlite_schema WHERE name <> 'other'") == []
 
 
 def test_log_put_back_is_well_again(stage, sim, gateway):
-    ask(gateway)
+    first = ask(gateway)
     gateway.log.wait_calls(1)
-    os.rename(gateway.log.path, f"{gateway.log.path}.away")
-    wait_problem(gateway, "moved")
+    move(gateway.log.path)
+    wait_notice(gateway)
     os.rename(f"{gateway.log.path}.away", gateway.log.path)
-    wait_well(gateway)
-    ask(gateway)
-    assert len(gateway.log.wait_calls(2)) == 2
+    wait_for(lambda: "put in the place" in gateway.health()["notice"], what="the old log to be taken up")
+    second = ask(gateway)
+    assert [row["id"] for row in gateway.log.wait_calls(2)] == first + second
+    check_integrity(gateway.log)
 
 
 # -- The write-ahead log ------------------------------------------------------------------------

@@ -301,17 +301,58 @@ static void test_routes_that_cannot_be_read_keep_those_in_hand(void **state)
     route_watch_close(w);
 }
 
-static void test_a_replaced_log_is_told(void **state)
+static struct db *put_new_log_in_place(void)
 {
-    (void)state;
     struct err e = {""};
     char moved[128];
     snprintf(moved, sizeof moved, "%s/moved.db", tmplog_dir);
-    struct route_watch *w = watch();
     assert_int_equal(rename(tmplog_path, moved), 0);
+    struct db *fresh = db_open(tmplog_path, DB_CREATE, &e);
+    if (!fresh)
+        fail_msg("%s", e.text);
+    return fresh;
+}
+
+static void test_routes_of_a_log_that_went_hold_until_the_new_one_has_some(void **state)
+{
+    (void)state;
+    struct err e = {""};
+    tmplog_run("INSERT INTO routes(set_model) VALUES('a')");
+    struct route_watch *w = watch();
     route_watch_poll(w, &e);
-    assert_non_null(strstr(e.text, "moved or replaced"));
+    struct db *fresh = put_new_log_in_place();
+    check_ok(route_watch_reopen(w, &e), &e);
+    for (int i = 0; i < 2; i++) {
+        const struct route_set *s = route_watch_poll(w, &e);
+        assert_non_null(strstr(e.text, "until the next switch"));
+        assert_int_equal(s->count, 1);
+        assert_string_equal(s->routes[0].set_model, "a");
+    }
+    check_ok(sql_run(db_sqlite(fresh), "INSERT INTO routes(set_model) VALUES('b')", &e), &e);
+    const struct route_set *s = route_watch_poll(w, &e);
+    assert_string_equal(e.text, "");
+    assert_int_equal(s->count, 1);
+    assert_string_equal(s->routes[0].set_model, "b");
     route_watch_close(w);
+    db_close(fresh);
+}
+
+/* Though their versions are the same. */
+static void test_routes_of_a_log_put_in_its_place_hold(void **state)
+{
+    (void)state;
+    struct err e = {""};
+    tmplog_run("INSERT INTO routes(set_model) VALUES('a')");
+    struct route_watch *w = watch();
+    route_watch_poll(w, &e);
+    struct db *fresh = put_new_log_in_place();
+    check_ok(sql_run(db_sqlite(fresh), "INSERT INTO routes(set_model) VALUES('b')", &e), &e);
+    check_ok(route_watch_reopen(w, &e), &e);
+    const struct route_set *s = route_watch_poll(w, &e);
+    assert_string_equal(e.text, "");
+    assert_string_equal(s->routes[0].set_model, "b");
+    route_watch_close(w);
+    db_close(fresh);
 }
 
 static void test_a_raised_route_is_the_newest(void **state)
@@ -350,7 +391,8 @@ int main(void)
         TEST(test_other_writes_do_not_reload_the_routes),
         TEST(test_a_lock_neither_blocks_the_watch_nor_hides_the_routes),
         TEST(test_routes_that_cannot_be_read_keep_those_in_hand),
-        TEST(test_a_replaced_log_is_told),
+        TEST(test_routes_of_a_log_that_went_hold_until_the_new_one_has_some),
+        TEST(test_routes_of_a_log_put_in_its_place_hold),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

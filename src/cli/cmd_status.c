@@ -155,8 +155,8 @@ const struct command command_status = {
     .name = "status",
     .summary = "is the gateway up, where, since when; size of the log",
     .synopsis = "[--json]",
-    .text = "dropped counts calls the log could not take, dropped_bodies those it took without\n"
-            "their bodies; what is not known is null in JSON.\n"
+    .text = "dropped counts calls the log could not take, dropped_bodies those it took\n"
+            "without their bodies; what is not known is null in JSON.\n"
             "Status 0 whether it runs or not: see \"running\".",
     .example = "spantop status --json",
     .options = options,

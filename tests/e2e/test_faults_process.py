@@ -209,7 +209,7 @@ def test_closed_standard_files_are_nobody_elses(stage, recorder, monkeypatch):
         gateway = stage.gateway(recorder)
     assert [os.readlink(f"/proc/{gateway.pid}/fd/{n}") for n in (0, 2)] == ["/dev/null"] * 2
     os.rename(gateway.log.path, f"{gateway.log.path}.away")  # gives it something to say
-    wait_for(lambda: gateway.health()["problem"], what="the problem to be told")
+    wait_for(lambda: gateway.health()["notice"], what="the new log to be told")
     assert gateway.messages(b"{}").status == 200
 
 
@@ -225,8 +225,8 @@ def test_reader_of_its_messages_that_goes_away_harms_nothing(stage, recorder):
         with Client("127.0.0.1", port) as client:
             def told():
                 client.send_request("GET", "/spantop/health")
-                return json.loads(client.read_response().body)["problem"]
-            wait_for(told, what="the problem to be told")
+                return json.loads(client.read_response().body)["notice"]
+            wait_for(told, what="the new log to be told")
         p.send_signal(signal.SIGTERM)
         assert p.wait(20) == 0
 

@@ -10,6 +10,8 @@
 # and `make layers` checks it.
 #
 #   FLAVOUR=release|asan|tsan|cov   objects live in build/FLAVOUR/
+#   LOOP=epoll|poll                 how sockets are waited for; the other one than this
+#                                   system's lives in a build folder of its own
 #   BUILD=DIR                       another build folder
 #   CI=true                         warnings are errors, no test may be skipped
 
@@ -18,7 +20,9 @@ DATE    := 2026-11-22
 
 # ---- Where things go -------------------------------------------------------
 FLAVOUR ?= release
-BUILD   ?= build
+OWN_LOOP := $(shell echo '\#include <sys/epoll.h>' | $(CC) -E -x c - >/dev/null 2>&1 && echo epoll || echo poll)
+LOOP    ?= $(OWN_LOOP)
+BUILD   ?= build$(if $(filter-out $(OWN_LOOP),$(LOOP)),/$(LOOP))
 PREFIX  ?= /usr/local
 BINDIR  ?= $(PREFIX)/bin
 DATADIR ?= $(PREFIX)/share
@@ -72,6 +76,8 @@ JOBS = $(if $(findstring -j,$(MAKEFLAGS)),,-j$(shell nproc 2>/dev/null || echo 2
 all: $(PROGRAM)
 
 SOURCES_ui := $(wildcard ui/*.c)
+OTHER_LOOP := $(if $(filter epoll,$(LOOP)),poll,epoll)
+SOURCES_gateway := $(filter-out %_$(OTHER_LOOP).c,$(wildcard src/gateway/*.c))
 FOLDER_ui  := ui
 define layer_sources
 FOLDER_$(1)  ?= src/$(1)
@@ -230,7 +236,7 @@ analyze:
 
 analyze-run: analyze-gcc analyze-cppcheck analyze-tidy
 
-ANALYZED := $(foreach layer,$(LAYERS),$(SOURCES_$(layer))) src/cli/main.c
+ANALYZED := $(sort $(foreach layer,$(LAYERS),$(SOURCES_$(layer))) src/cli/main.c $(wildcard src/gateway/*_poll.c))
 
 analyze-gcc: $(ANALYZED:%.c=$(OUT)/%.o)
 	@echo "analyze gcc: nothing found in $(words $(ANALYZED)) files"

@@ -106,13 +106,14 @@ out:
 }
 
 /* Each call needs a descriptor on both sides; some are left for the log. */
-unsigned listen_connection_limit(void)
+unsigned listen_connection_limit(unsigned descriptors_max)
 {
     struct rlimit lim;
     if (getrlimit(RLIMIT_NOFILE, &lim) != 0)
         return 256;
-    if (lim.rlim_cur < lim.rlim_max) {
-        lim.rlim_cur = lim.rlim_max;
+    rlim_t wanted = lim.rlim_max < descriptors_max ? lim.rlim_max : descriptors_max;
+    if (lim.rlim_cur != wanted) {
+        lim.rlim_cur = wanted;
         (void)setrlimit(RLIMIT_NOFILE, &lim);
         (void)getrlimit(RLIMIT_NOFILE, &lim);
     }

@@ -14,7 +14,8 @@ NODISCARD int listen_parse(const char *listen, char *host, size_t host_size, int
  * what was bound.  -1: e says why, and errno is EADDRINUSE when another holds it. */
 NODISCARD int listen_bind(const char *host, int port, char address[64], struct err *e);
 
-/* Clients at once that the limit of open files allows; raises the soft limit to the hard one. */
-unsigned listen_connection_limit(void);
+/* Clients at once that the limit of open files allows; raises the soft limit to the
+ * hard one, or sets it to descriptors_max if that is less. */
+unsigned listen_connection_limit(unsigned descriptors_max);
 
 #endif

@@ -105,11 +105,13 @@ int loop_watch(struct loop *l, struct watch *w, int fd, unsigned events, struct 
         return 0;
     if (w->events && w->fd != fd)
         loop_unwatch(l, w);
-    if (backend_change(l->backend, w, fd, events, e) != 0)
-        return -1;
+    unsigned before = w->events;
     w->fd = fd;
     w->events = events;
-    return 0;
+    if (backend_change(l->backend, w, before, e) == 0)
+        return 0;
+    w->events = before;
+    return -1;
 }
 
 void loop_unwatch(struct loop *l, struct watch *w)
@@ -191,6 +193,13 @@ static int64_t time_to_wait(struct loop *l, int64_t max_wait_us)
     return wait_us > 0 ? wait_us : 0;
 }
 
+static int to_ms(int64_t wait_us)
+{
+    if (wait_us >= (int64_t)INT32_MAX * 1000)
+        return -1;
+    return (int)((wait_us + 999) / 1000);
+}
+
 static void run_timers(struct loop *l)
 {
     struct timer *t;
@@ -200,7 +209,7 @@ static void run_timers(struct loop *l)
 
 int loop_turn(struct loop *l, int64_t max_wait_us, struct err *e)
 {
-    int n = backend_wait(l->backend, time_to_wait(l, max_wait_us), l->batch, LOOP_BATCH_MAX, e);
+    int n = backend_wait(l->backend, to_ms(time_to_wait(l, max_wait_us)), l->batch, LOOP_BATCH_MAX, e);
     if (n < 0)
         return -1;
     l->now_us = clock_mono_us();

@@ -4,7 +4,8 @@
  * to run every turn) → deferred work → wait again.  Deferred work exists because
  * neither curl nor microhttpd may be called back from inside their own callbacks.
  *
- * How the sockets are waited for is in loop_epoll.c behind loop_backend.h.
+ * How the sockets are waited for is in loop_epoll.c or loop_poll.c behind
+ * loop_backend.h.
  *
  * Thread: one; only loop_wake() may be called from another thread or a signal
  *         handler.
@@ -32,6 +33,7 @@ struct watch {
     unsigned events; /* 0: not watched */
     void (*fn)(void *arg, unsigned events);
     void *arg;
+    struct watch *next; /* the backend's own */
 };
 
 struct task {

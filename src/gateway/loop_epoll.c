@@ -1,4 +1,4 @@
-/* The loop's backend on Linux. */
+/* The loop's backend on Linux.  One watch a descriptor. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -59,10 +59,11 @@ static unsigned from_epoll(uint32_t mask)
     return events;
 }
 
-int backend_change(struct backend *b, struct watch *w, int fd, unsigned events, struct err *e)
+int backend_change(struct backend *b, struct watch *w, unsigned before, struct err *e)
 {
-    struct epoll_event ev = {.events = to_epoll(events), .data.ptr = w};
-    int op = w->events ? EPOLL_CTL_MOD : EPOLL_CTL_ADD;
+    struct epoll_event ev = {.events = to_epoll(w->events), .data.ptr = w};
+    int op = before ? EPOLL_CTL_MOD : EPOLL_CTL_ADD;
+    int fd = w->fd;
     if (epoll_ctl(b->fd, op, fd, &ev) == 0)
         return 0;
     /* curl may close a socket before it tells, and its number be in use again. */
@@ -78,19 +79,10 @@ void backend_remove(struct backend *b, struct watch *w)
     (void)epoll_ctl(b->fd, EPOLL_CTL_DEL, w->fd, NULL);
 }
 
-static int to_ms(int64_t wait_us)
-{
-    if (wait_us <= 0)
-        return 0;
-    if (wait_us >= (int64_t)INT32_MAX * 1000)
-        return -1;
-    return (int)((wait_us + 999) / 1000);
-}
-
-int backend_wait(struct backend *b, int64_t wait_us, struct loop_event *out, size_t max, struct err *e)
+int backend_wait(struct backend *b, int wait_ms, struct loop_event *out, size_t max, struct err *e)
 {
     struct epoll_event events[LOOP_BATCH_MAX];
-    int n = epoll_wait(b->fd, events, (int)(max < LOOP_BATCH_MAX ? max : LOOP_BATCH_MAX), to_ms(wait_us));
+    int n = epoll_wait(b->fd, events, (int)(max < LOOP_BATCH_MAX ? max : LOOP_BATCH_MAX), wait_ms);
     if (n < 0)
         return errno == EINTR ? 0 : err_set(e, "waiting for sockets failed: %s", strerror(errno));
     for (int i = 0; i < n; i++)

@@ -1,6 +1,5 @@
-/* microhttpd 0.9.75 on our loop, in external-epoll mode: its epoll descriptor is
- * watched by ours; MHD_run() is called in a turn when that descriptor is ready, a
- * connection was resumed, or its own timeout asks. */
+/* microhttpd on our loop: it runs in a turn when one of its sockets is
+ * ready, a connection was resumed, or its own timeout asks. */
 #include "gateway/server.h"
 
 #include <errno.h>
@@ -46,13 +45,13 @@ static void run(void *arg)
     struct server *s = arg;
     for (int i = 0; s->must_run && i < RUNS_IN_TURN; i++) {
         s->must_run = false;
-        if (MHD_run(s->daemon) != MHD_YES)
-            diag_line("the HTTP server reported an error; going on");
+        server_wait_run(s);
         (void)wait_us(s);
     }
+    server_wait_update(s);
 }
 
-static void on_ready(void *arg, unsigned events)
+void server_on_ready(void *arg, unsigned events)
 {
     struct server *s = arg;
     (void)events;
@@ -78,13 +77,14 @@ struct server *server_new(struct loop *l, const struct server_options *o, int fd
     s->held_max_bytes = o->held_max_bytes;
     s->is_any_address = strcmp(o->host, "0.0.0.0") == 0 || strcmp(o->host, "::") == 0;
     s->is_open = !host_is_loopback(o->host);
-    unsigned limit = listen_connection_limit();
-    s->connections_max = limit - limit / SURPLUS_PART;
-    s->daemon = MHD_start_daemon(MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG, 0,
+    s->listen_fd = fd;
+    s->connections_limit = listen_connection_limit(server_wait_descriptors_max());
+    s->connections_max = s->connections_limit - s->connections_limit / SURPLUS_PART;
+    s->daemon = MHD_start_daemon(server_wait_flags() | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG, 0,
                                  NULL, NULL, server_on_access, NULL,
                                  MHD_OPTION_EXTERNAL_LOGGER, on_log, NULL,
                                  MHD_OPTION_LISTEN_SOCKET, fd,
-                                 MHD_OPTION_CONNECTION_LIMIT, limit,
+                                 MHD_OPTION_CONNECTION_LIMIT, s->connections_limit,
                                  MHD_OPTION_CONNECTION_MEMORY_LIMIT, POOL_BYTES,
                                  MHD_OPTION_SIGPIPE_HANDLED_BY_APP, 1,
                                  MHD_OPTION_URI_LOG_CALLBACK, server_on_target, s,
@@ -96,9 +96,7 @@ struct server *server_new(struct loop *l, const struct server_options *o, int fd
         close(fd);
         goto fail;
     }
-    const union MHD_DaemonInfo *info = MHD_get_daemon_info(s->daemon, MHD_DAEMON_INFO_EPOLL_FD);
-    s->watch = (struct watch){.fn = on_ready, .arg = s};
-    if (!info || loop_watch(l, &s->watch, info->epoll_fd, LOOP_READ, e) != 0)
+    if (server_wait_begin(s, e) != 0)
         goto fail;
     loop_set_hook(l, &(struct loop_hook){.wait_us = wait_us, .run = run, .arg = s});
     s->must_run = true;
@@ -117,7 +115,7 @@ void server_abort_all(struct server *s)
         client_resume(c);
     }
     for (int turn = 0; turn < 8 && s->first; turn++)
-        (void)MHD_run(s->daemon);
+        server_wait_run(s);
 }
 
 void server_free(struct server *s)
@@ -127,7 +125,7 @@ void server_free(struct server *s)
     if (s->daemon) {
         server_abort_all(s);
         loop_set_hook(s->loop, NULL);
-        loop_unwatch(s->loop, &s->watch);
+        server_wait_end(s);
         MHD_stop_daemon(s->daemon);
     }
     free(s);

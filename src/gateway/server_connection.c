@@ -96,6 +96,7 @@ void server_on_connection(void *cls, struct MHD_Connection *mhd, void **context,
         diag_line("%s: this client's leaving will be noticed late", e.text);
     if (s->is_any_address)
         note_local_address(conn, info->connect_fd);
+    s->accepted++;
     conn->is_surplus = ++s->connections > s->connections_max;
     conn->is_from_here = !s->is_open || is_same_machine(info->connect_fd);
     *context = conn;

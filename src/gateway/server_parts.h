@@ -2,6 +2,8 @@
  * the calls from one file to another.  Nobody else includes it.
  *
  *   server.c             the daemon on the loop, and its life
+ *   server_epoll.c       how its sockets are waited for, or
+ *   server_poll.c        the same without epoll; the build chooses (LOOP=)
  *   server_connection.c  connections: who connects, and that a peer has gone
  *   server_request.c     a request, from its target to its end
  *   server_answer.c      an answer, and the waiting for its bytes
@@ -61,7 +63,8 @@ struct client {
 struct server {
     struct loop *loop;
     struct MHD_Daemon *daemon;
-    struct watch watch;
+    struct server_wait *wait;
+    int listen_fd;
     struct server_events events;
     size_t body_max_bytes;
     size_t held_max_bytes;
@@ -69,10 +72,29 @@ struct server {
     bool is_any_address;
     bool is_open; /* to other machines */
     bool must_run;
+    uint64_t accepted; /* connections ever */
     unsigned connections;
-    unsigned connections_max; /* above it: 503 */
+    unsigned connections_max;   /* above it: 503 */
+    unsigned connections_limit; /* above it: not accepted */
     struct client *first; /* all clients alive */
 };
+
+/* server.c */
+/* A watch on a socket of microhttpd's; arg is the server. */
+void server_on_ready(void *arg, unsigned events);
+
+/* server_epoll.c or server_poll.c */
+/* What MHD_start_daemon() is told. */
+unsigned server_wait_flags(void);
+/* Every descriptor of the process must be below it. */
+unsigned server_wait_descriptors_max(void);
+NODISCARD int server_wait_begin(struct server *s, struct err *e);
+/* Fine when it never began. */
+void server_wait_end(struct server *s);
+/* Let microhttpd do what its sockets and resumed connections ask for, without waiting. */
+void server_wait_run(struct server *s);
+/* After running: watch what it wants watched now. */
+void server_wait_update(struct server *s);
 
 /* server_connection.c */
 /* microhttpd's NOTIFY_CONNECTION; cls is the server. */

@@ -298,7 +298,8 @@ def test_descriptors_that_run_out_meanwhile_do_not_make_it_deaf(stage, recorder)
     assert cpu_s(gateway.pid, lambda: threading.Event().wait(0.5)) < 0.2 * SLOWER, "the limit keeps the gateway busy"
     for client in many:
         client.close()
-    wait_for(lambda: descriptors(gateway) < before + 20, what="the descriptors to be closed")
+    # Of the 48 left for calls at most half went to the upstream, whose connections are kept.
+    wait_for(lambda: descriptors(gateway) < before + 30, what="the descriptors to be closed")
     with gateway.connect(limit_s=5 * SLOWER) as client:
         client.send(b"GET /spantop/health HTTP/1.1\r\nHost: localhost\r\n\r\n")
         assert client.read_response().status == 200

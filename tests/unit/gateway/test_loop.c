@@ -179,6 +179,83 @@ static void test_going_is_told_once(void **state)
     loop_free(l);
 }
 
+static void note_turn(void *arg, unsigned events)
+{
+    (void)events;
+    (*(int *)arg)++;
+}
+
+/* A half-close behind bytes that another reads: found once they are read, and
+ * waiting for either costs no turns. */
+static void test_going_behind_bytes(void **state)
+{
+    struct loop *l = new_loop();
+    unsigned seen = 0;
+    int fds[2], fired = 0, turns = 0;
+    char bytes[8];
+    struct watch w = {.fn = note_events, .arg = &seen};
+    struct timer t = {.fn = count_up, .arg = &fired};
+    struct err e;
+    (void)state;
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, fds), 0);
+    assert_int_equal(loop_watch(l, &w, fds[0], LOOP_GONE, &e), 0);
+    assert_int_equal(write(fds[1], "x", 1), 1);
+    loop_timer_set(l, &t, clock_mono_us() + 30000);
+    for (; !fired; turns++)
+        turn(l, 1000000);
+    assert_true(turns < 20);
+    assert_int_equal(seen, 0);
+    assert_int_equal(read(fds[0], bytes, sizeof bytes), 1);
+    assert_int_equal(shutdown(fds[1], SHUT_WR), 0);
+    turn(l, 1000000);
+    assert_true(seen & LOOP_GONE);
+    unsigned once = seen;
+    fired = turns = 0;
+    loop_timer_set(l, &t, clock_mono_us() + 30000);
+    for (; !fired; turns++)
+        turn(l, 1000000);
+    assert_true(turns < 20);
+    assert_int_equal(seen, once);
+    loop_unwatch(l, &w);
+    close(fds[0]);
+    close(fds[1]);
+    loop_free(l);
+}
+
+enum { MANY = 200 };
+
+/* More are ready than a turn takes: the rest comes in the next ones, each gets its turn. */
+static void test_many_ready_at_once(void **state)
+{
+    struct loop *l = new_loop();
+    static struct watch w[MANY];
+    int fds[MANY][2], told[MANY] = {0};
+    struct err e;
+    (void)state;
+    for (int i = 0; i < MANY; i++) {
+        assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, fds[i]), 0);
+        w[i] = (struct watch){.fn = note_turn, .arg = &told[i]};
+        assert_int_equal(loop_watch(l, &w[i], fds[i][0], LOOP_READ, &e), 0);
+        assert_int_equal(write(fds[i][1], "x", 1), 1);
+    }
+    for (int i = 0; i < 8; i++)
+        turn(l, 0);
+    for (int i = 0; i < MANY; i++)
+        assert_true(told[i] > 0);
+    for (int i = 0; i < MANY; i += 2) /* from the middle of the list */
+        loop_unwatch(l, &w[i]);
+    memset(told, 0, sizeof told);
+    for (int i = 0; i < 8; i++)
+        turn(l, 0);
+    for (int i = 0; i < MANY; i++) {
+        assert_int_equal(told[i] > 0, i % 2);
+        loop_unwatch(l, &w[i]);
+        close(fds[i][0]);
+        close(fds[i][1]);
+    }
+    loop_free(l);
+}
+
 static void test_wake_ends_the_wait(void **state)
 {
     struct loop *l = new_loop();
@@ -202,6 +279,8 @@ int main(void)
         cmocka_unit_test(test_deferred_work_runs_once_in_the_same_turn),
         cmocka_unit_test(test_watch_cleared_in_mid_turn_is_not_told),
         cmocka_unit_test(test_going_is_told_once),
+        cmocka_unit_test(test_going_behind_bytes),
+        cmocka_unit_test(test_many_ready_at_once),
         cmocka_unit_test(test_wake_ends_the_wait),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -11,6 +11,7 @@
 #include "cli/command.h"
 #include "cli/export.h"
 #include "cli/output.h"
+#include "cli/page.h"
 #include "cli/scope.h"
 #include "cli/start.h"
 #include "cli/values.h"
@@ -23,6 +24,7 @@ static const struct option_spec options[] = {
     {"csv", NULL, "the same columns for a spreadsheet"},
     {"har", NULL, "an HTTP Archive 1.2, with bodies"},
     {"otlp", NULL, "OpenTelemetry spans (gen_ai.*), OTLP's JSON in lines"},
+    {"html", "FILE", "a session as one page to read and share, into FILE"},
     {"session", "ID", "one session's: id, its beginning, or title"},
     {"where", "FILTER", "only matching: 'model:opus status>=400'"},
     {"since", "TIME", "started since: 1h, 7d, today, all"},
@@ -38,9 +40,22 @@ static const struct export_format *const formats[] = {&export_jsonl, &export_csv
 
 /* ---- What is asked for ------------------------------------------------------------------- */
 
+/* A page tells one whole session. */
+static int check_page(const struct args *a, struct err *e)
+{
+    static const char *const others[] = {"jsonl", "csv", "har", "otlp", "to", "where", "since", "no-bodies", "output"};
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++)
+        if (args_has(a, others[i]))
+            return err_set(e, "--html or --%s, one at a time", others[i]);
+    return args_has(a, "session") && a->word_count == 0 ? 0 : err_set(e, "--html tells one session; name it with --session");
+}
+
+/* *format NULL: a session's page. */
 static int find_format(const struct args *a, const struct export_format **format, struct err *e)
 {
     *format = NULL;
+    if (args_has(a, "html"))
+        return check_page(a, e);
     for (size_t i = 0; i < FORMAT_COUNT; i++) {
         if (!args_has(a, formats[i]->option))
             continue;
@@ -63,7 +78,7 @@ static int find_format(const struct args *a, const struct export_format **format
 
 static bool has_bodies(const struct args *a, const struct export_format *f)
 {
-    return args_has(a, "bodies") || (f->has_bodies && !args_has(a, "no-bodies"));
+    return !f || args_has(a, "bodies") || (f->has_bodies && !args_has(a, "no-bodies"));
 }
 
 /* --since is a word of the filter language more. */
@@ -147,6 +162,20 @@ static int open_collector(struct export *x, const struct settings *s, const char
 
 /* ---- The command -------------------------------------------------------------------------------- */
 
+static int write_page(struct cli *c, struct export *x, struct err *e)
+{
+    const char *name = args_get(&c->args, "session");
+    struct session s;
+    int r = reader_session(x->db, name, &s, e);
+    if (r > 0)
+        return err_set(e, "there is no session %s in %s; spantop stats --by session lists them", name, c->settings.log_path);
+    if (r < 0)
+        return -1;
+    r = page_write(x, &s, e);
+    session_done(&s);
+    return r;
+}
+
 static int write_calls(struct cli *c, struct export *x, const struct export_format *f, const struct filter *filter,
                        const int64_t *ids, struct err *e)
 {
@@ -177,7 +206,7 @@ static void tell(const struct export *x, const char *path)
 static int write_out(struct cli *c, struct export *x, const struct export_format *f, const struct filter *filter,
                      const int64_t *ids, struct err *e)
 {
-    const char *path = args_get(&c->args, "output"), *to = args_get(&c->args, "to");
+    const char *path = args_get(&c->args, f ? "output" : "html"), *to = args_get(&c->args, "to");
     char *base = NULL;
     int r = to ? open_collector(x, &c->settings, to, &base, e) : 0;
     if (path && strcmp(path, "-") == 0)
@@ -186,7 +215,7 @@ static int write_out(struct cli *c, struct export *x, const struct export_format
     if (r == 0 && path)
         r = open_output(path, overwrites, e);
     if (r == 0) {
-        r = write_calls(c, x, f, filter, ids, e);
+        r = f ? write_calls(c, x, f, filter, ids, e) : write_page(c, x, e);
         if (path)
             r = close_output(path, !overwrites, r, e);
     }
@@ -239,11 +268,12 @@ static int export_run(struct cli *c, struct err *e)
 const struct command command_export = {
     .name = "export",
     .is_minor = true,
-    .summary = "calls as JSON Lines, CSV, HAR or OpenTelemetry",
-    .synopsis = "[--jsonl|--csv|--har|--otlp] [ID…] [-o FILE] …",
+    .summary = "calls as JSON Lines, CSV, HAR or OpenTelemetry; a session as a page",
+    .synopsis = "[--jsonl|--csv|--har|--otlp] [ID…] [-o FILE] …\n"
+                "--html FILE --session ID",
     .text = "Oldest first, to stdout. --redact PATTERN takes out what matches, as it does\n"
             "for the log; header values are masked in any case.",
-    .example = "spantop export --har --session api-refactor -o session.har\n"
+    .example = "spantop export --html session.html --session api-refactor\n"
                "spantop export --otlp --since 1h --to http://localhost:4318/v1/traces",
     .options = options,
     .max_words = 1000,

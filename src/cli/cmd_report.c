@@ -1,20 +1,19 @@
 /* spantop report: what was spent, as one page with charts.
  *
- * The page stands for itself: no script, no font, nothing is fetched.  Text from
- * outside (models, folders, titles) is escaped.  Colours are chosen to be told apart by
- * people who see red and green alike; a title on each bar says the figure, too. */
+ * Colours are chosen to be told apart by people who see red and green alike; a title on
+ * each bar says the figure, too. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/clock.h"
 #include "base/text.h"
 #include "cli/command.h"
+#include "cli/html.h"
 #include "cli/output.h"
 #include "cli/values.h"
 #include "log/reader.h"
@@ -32,48 +31,6 @@ static const char *const colours[SPEND_SERIES_MAX] = {"#0072b2", "#e69f00", "#00
 #define CHART_HEIGHT 220
 #define CHART_LEFT   70
 #define CHART_BOTTOM 30
-
-/* --- Text -------------------------------------------------------------------------- */
-
-static void put_text(struct buf *out, const char *s)
-{
-    struct buf clean;
-    buf_init(&clean);
-    text_clean(&clean, s, strlen(s), false, false);
-    for (const char *c = clean.data; c && *c; c++) {
-        if (*c == '<')
-            buf_puts(out, "&lt;");
-        else if (*c == '>')
-            buf_puts(out, "&gt;");
-        else if (*c == '&')
-            buf_puts(out, "&amp;");
-        else if (*c == '"')
-            buf_puts(out, "&quot;");
-        else
-            buf_putc(out, *c);
-    }
-    buf_done(&clean);
-}
-
-static void put_usd(struct buf *out, int64_t microusd)
-{
-    char text[TEXT_SHORT_MAX];
-    text_usd(text, microusd < 0 ? -microusd : microusd);
-    buf_printf(out, "%s%s", microusd < 0 ? "-" : "", text);
-}
-
-static void put_time(struct buf *out, bool has_day, bool has_hour, int64_t ms)
-{
-    struct tm t;
-    time_t at = (time_t)(ms / 1000);
-    localtime_r(&at, &t);
-    if (has_day && has_hour)
-        buf_printf(out, "%d-", t.tm_year + 1900);
-    if (has_day)
-        buf_printf(out, "%02d-%02d", t.tm_mon + 1, t.tm_mday);
-    if (has_hour)
-        buf_printf(out, "%s%02d:%02d", has_day ? " " : "", t.tm_hour, t.tm_min);
-}
 
 /* --- A chart of stacked bars ---------------------------------------------------------- */
 
@@ -109,7 +66,7 @@ static void put_axis(struct buf *out, int64_t top)
         int y = CHART_HEIGHT - CHART_HEIGHT * i / 4;
         buf_printf(out, "<line x1=\"%d\" y1=\"%d\" x2=\"%d\" y2=\"%d\" class=\"grid\"/><text x=\"%d\" y=\"%d\" text-anchor=\"end\">",
                    CHART_LEFT, y + 10, CHART_WIDTH, y + 10, CHART_LEFT - 8, y + 14);
-        put_usd(out, top * i / 4);
+        html_put_usd(out, top * i / 4);
         buf_puts(out, "</text>");
     }
 }
@@ -120,9 +77,9 @@ static void put_piece(struct buf *out, const struct spend_chart *c, size_t serie
     const char *model = c->series[series].model;
     buf_printf(out, "<rect x=\"%.1f\" y=\"%.2f\" width=\"%.1f\" height=\"%.2f\" fill=\"%s\"><title>",
                CHART_LEFT + width * (double)bar + width * 0.1, y + 10, width * 0.8, height, colours[series]);
-    put_text(out, model ? model : "others");
+    html_put_text(out, model ? model : "others");
     buf_puts(out, " ");
-    put_usd(out, c->series[series].cost_microusd[bar]);
+    html_put_usd(out, c->series[series].cost_microusd[bar]);
     buf_puts(out, "</title></rect>");
 }
 
@@ -141,7 +98,7 @@ static void put_bars(struct buf *out, const struct spend_chart *c, int64_t top, 
         if (bar % every)
             continue;
         buf_printf(out, "<text x=\"%.1f\" y=\"%d\" text-anchor=\"middle\">", CHART_LEFT + width * ((double)bar + 0.5), CHART_HEIGHT + CHART_BOTTOM);
-        put_time(out, !is_hours, is_hours, c->starts_ms[bar]);
+        html_put_time(out, !is_hours, is_hours, c->starts_ms[bar]);
         buf_puts(out, "</text>");
     }
 }
@@ -151,7 +108,7 @@ static void put_legend(struct buf *out, const struct spend_chart *c)
     buf_puts(out, "<p class=\"legend\">");
     for (size_t i = 0; i < c->series_count; i++) {
         buf_printf(out, "<span style=\"background:%s\"></span>", colours[i]);
-        put_text(out, c->series[i].model ? c->series[i].model : "others");
+        html_put_text(out, c->series[i].model ? c->series[i].model : "others");
         buf_puts(out, " ");
     }
     buf_puts(out, "</p>\n");
@@ -183,7 +140,7 @@ static void put_row(struct buf *out, const struct group_row *row)
     const int64_t costs[] = {t->cache_break_microusd, row->cache_saved_microusd, t->cost_microusd};
     char text[TEXT_SHORT_MAX];
     buf_puts(out, "<tr><th>");
-    put_text(out, row->label ? row->label : row->key ? row->key : "unknown");
+    html_put_text(out, row->label ? row->label : row->key ? row->key : "unknown");
     buf_puts(out, "</th>");
     for (size_t i = 0; i < sizeof counts / sizeof *counts; i++) {
         text_count(text, counts[i]);
@@ -191,7 +148,7 @@ static void put_row(struct buf *out, const struct group_row *row)
     }
     for (size_t i = 0; i < sizeof costs / sizeof *costs; i++) {
         buf_printf(out, "<td title=\"%lld micro-dollars\">", (long long)costs[i]);
-        put_usd(out, costs[i]);
+        html_put_usd(out, costs[i]);
         buf_puts(out, "</td>");
     }
     buf_puts(out, "</tr>\n");
@@ -221,16 +178,13 @@ static int put_table(struct buf *out, struct db *db, int64_t since_ms, enum grou
 
 /* --- The page --------------------------------------------------------------------------- */
 
-static const char head[] =
-    "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><title>spantop: what was spent</title>\n"
-    "<meta name=\"viewport\" content=\"width=device-width\">\n"
-    "<style>body{font:15px/1.5 system-ui,sans-serif;max-width:60em;margin:2em auto;padding:0 1em;color:#222;background:#fff}"
+static const char style[] =
+    "body{font:15px/1.5 system-ui,sans-serif;max-width:60em;margin:2em auto;padding:0 1em;color:#222;background:#fff}"
     "h1{font-size:1.4em}h2{font-size:1.1em;margin:2em 0 .5em}svg{width:100%;height:auto}svg text{font-size:12px;fill:#555}"
     ".grid{stroke:#ddd}table{border-collapse:collapse;width:100%}th{text-align:left;font-weight:normal}"
     "td{text-align:right;padding:.2em .6em}tr{border-bottom:1px solid #eee}"
     ".legend span{display:inline-block;width:.8em;height:.8em;margin:0 .3em 0 1em}"
-    "@media(prefers-color-scheme:dark){body{color:#ddd;background:#181818}.grid{stroke:#444}svg text{fill:#aaa}tr{border-color:#333}}"
-    "</style></head><body>\n";
+    "@media(prefers-color-scheme:dark){body{color:#ddd;background:#181818}.grid{stroke:#444}svg text{fill:#aaa}tr{border-color:#333}}";
 
 static int write_page(struct buf *out, struct db *db, int64_t since_ms, const char *since, struct err *e)
 {
@@ -238,11 +192,11 @@ static int write_page(struct buf *out, struct db *db, int64_t since_ms, const ch
         enum group_by by;
         const char *title;
     } tables[] = {{GROUP_MODEL, "model"}, {GROUP_PROVIDER, "provider"}, {GROUP_FOLDER, "folder"}, {GROUP_PURPOSE, "purpose"}, {GROUP_SESSION, "session"}};
-    buf_puts(out, head);
+    html_put_head(out, "spantop: what was spent", style);
     buf_puts(out, "<h1>What was spent</h1>\n<p>As of ");
-    put_time(out, true, true, clock_wall_ms());
+    html_put_time(out, true, true, clock_wall_ms());
     buf_puts(out, "; the tables: ");
-    put_text(out, since);
+    html_put_text(out, since);
     buf_puts(out, ".</p>\n");
     if (put_chart(out, db, SPEND_HOURS, "Today by hour", e) != 0 || put_chart(out, db, SPEND_DAYS, "The last days", e) != 0 ||
         put_chart(out, db, SPEND_WEEKS, "The last weeks", e) != 0)

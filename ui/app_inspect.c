@@ -77,6 +77,26 @@ void inspector_search_key(struct app *a, int key)
     }
 }
 
+/* ---- From a tool's call to its result, and back ------------------------------------ */
+
+static void open_other_half(struct app *a)
+{
+    struct err e = {""};
+    int64_t call_id;
+    char id[TOOL_ID_MAX];
+    enum inspect_tab to = a->inspect.tab == TAB_RESPONSE ? TAB_REQUEST : TAB_RESPONSE;
+    int rc = inspect_other_half(&a->inspect, a->db, &call_id, id, &e);
+    if (rc != 0) {
+        app_notice(a, rc < 0 ? INK_BAD : INK_DIM, "%s", e.text);
+        return;
+    }
+    inspector_open(a, call_id);
+    if (a->inspect.is_open)
+        inspect_go_to_tool(&a->inspect, a->db, to, id);
+    app_notice(a, INK_DIM, "The %s, in call %lld.  o goes back.", to == TAB_REQUEST ? "result" : "tool's call",
+               (long long)call_id);
+}
+
 /* ---- Keys ------------------------------------------------------------------------ */
 
 static void turn_page(struct app *a, int by)
@@ -99,7 +119,13 @@ bool inspector_act(struct app *a, enum action action)
     struct inspect *x = &a->inspect;
     switch (action) {
     case ACTION_OPEN:
-        inspect_fold(x);
+        if (x->tab == TAB_RESPONSE)
+            open_other_half(a);
+        else
+            inspect_fold(x);
+        return true;
+    case ACTION_OTHER_HALF:
+        open_other_half(a);
         return true;
     case ACTION_BACK:
         go_back(a);

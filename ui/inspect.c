@@ -21,6 +21,8 @@ static void drop_pages(struct inspect *x)
 static void drop_answer(struct inspect *x)
 {
     content_done(&x->answer);
+    tool_joins_done(&x->joins);
+    x->has_joins = false;
     for (size_t i = 0; i < 2; i++) {
         buf_done(&x->raw[i]);
         buf_init(&x->raw[i]);
@@ -70,8 +72,12 @@ void inspect_close(struct inspect *x)
     memset(x, 0, sizeof(*x));
 }
 
+#define JOIN_US (1000 * 1000) /* looking for a result reads a body or two */
+
 void inspect_refresh(struct inspect *x, struct db *db)
 {
+    if (x->is_open && inspect_awaits_results(x) && clock_mono_us() - x->joined_us > JOIN_US)
+        x->is_made = x->has_joins = false;
     if (!x->is_open || x->call.state != CALL_OPEN)
         return;
     struct call fresh;

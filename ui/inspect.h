@@ -13,6 +13,7 @@
 
 #include "anthropic/content.h"
 #include "log/reader.h"
+#include "log/tool_joins.h"
 #include "respan/catalog.h"
 #include "ui/field.h"
 #include "ui/pager.h"
@@ -60,6 +61,9 @@ struct inspect {
     bool is_scaled;        /* its tokens add up to what was counted */
     struct content answer; /* parts of the Response tab */
     struct buf raw[2];     /* parts of the Raw tab: answer and request as they were */
+    struct tool_joins joins; /* of the tool calls, or results, of the tab that is shown */
+    bool has_joins;
+    int64_t joined_us;     /* when they were looked for */
     size_t cursor;         /* line, on the tabs that have one */
     int wanted_part;       /* the cursor goes to it when the tab is laid out; -1: stays */
     struct inspect_search search;
@@ -96,6 +100,16 @@ void inspect_search_end(struct inspect *x);
 /* The tab was laid out anew: mark the hits again, count them if that is due. */
 void inspect_search_mark(struct inspect *x);
 
+/* inspect_joins.c: the other half of a tool's call or result. */
+void inspect_load_joins(struct inspect *x, struct db *db);
+void inspect_add_join(struct inspect *x, const char *id, int indent); /* a line about it, if there is something to say */
+bool inspect_awaits_results(const struct inspect *x);
+/* Where the other half of what the cursor is on stands: its call and tool id.  1: the
+ * cursor is on neither, or it is not in the log; e says which. */
+NODISCARD int inspect_other_half(const struct inspect *x, struct db *db, int64_t *call_id, char id[TOOL_ID_MAX], struct err *e);
+/* The cursor to the call (Response) or the result (Request) of that id. */
+void inspect_go_to_tool(struct inspect *x, struct db *db, enum inspect_tab tab, const char *id);
+
 /* inspect_copy.c: what the cursor is on, as text. */
 void inspect_copy(const struct inspect *x, struct buf *out);
 
@@ -122,6 +136,8 @@ void inspect_part_text(const struct inspect *x, size_t part, struct buf *out);
 /* Those two for an element of the tree, and a block of the answer. */
 /* How the tokens of the Request tab were come by, in a few words. */
 void inspect_about_tokens(const struct inspect *x, char *out, size_t size);
+/* Unfold what hides the element's title, and the element itself.  Is anything another now? */
+bool inspect_unfold(struct inspect *x, size_t part, bool itself);
 bool inspect_is_leaf(const struct content_tree *t, size_t i);
 void inspect_element_text(const struct inspect *x, size_t i, struct buf *out);
 void inspect_block_title(const struct inspect *x, size_t i, struct buf *out);

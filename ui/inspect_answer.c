@@ -62,6 +62,7 @@ static void add_block(struct inspect *x, size_t i)
     buf_init(&text);
     inspect_block_title(x, i, &text);
     pager_add(&x->pager, INK_ACCENT | STYLE_BOLD, 0, text.data);
+    inspect_add_join(x, x->answer.parts[i].kind == CONTENT_TOOL_USE ? x->answer.parts[i].id : NULL, 2);
     buf_reset(&text);
     inspect_block_text(x, i, &text);
     inspect_add_text(x, i, style, 2, buf_bytes(&text));
@@ -102,6 +103,8 @@ void inspect_make_response(struct inspect *x, struct db *db)
     if (read_answer(x, db, &body) == 0) {
         content_from_answer(body.data, body.len, &x->answer);
         inspect_parts_size(&x->parts[TAB_RESPONSE], x->answer.count);
+        if (x->call.state != CALL_OPEN)
+            inspect_load_joins(x, db);
         for (size_t i = 0; i < x->answer.count && !x->pager.is_cut; i++)
             add_block(x, i);
         pager_add(&x->pager, INK_PLAIN, 0, "");

@@ -83,20 +83,10 @@ static const struct search_chunk *chunk_of(const struct inspect_search *s, size_
 /* Unfold what hides it, turn to its page.  Is anything another now? */
 static bool uncover(struct inspect *x, const struct search_chunk *chunk)
 {
-    struct inspect_part *parts = x->parts[x->tab].list;
-    bool is_other = false;
-    size_t part = (size_t)chunk->part;
-    if (x->tab == TAB_REQUEST) {
-        int depth = x->tree.nodes[part].depth + (chunk->is_title ? 0 : 1);
-        for (size_t i = part + 1; i-- > 0 && depth > 0;)
-            if (x->tree.nodes[i].depth < depth) {
-                depth = x->tree.nodes[i].depth;
-                is_other |= !parts[i].is_unfolded;
-                parts[i].is_unfolded = true;
-            }
-    }
-    if (!chunk->is_title && parts[part].page != chunk->page) {
-        parts[part].page = chunk->page;
+    struct inspect_part *part = &x->parts[x->tab].list[chunk->part];
+    bool is_other = x->tab == TAB_REQUEST && inspect_unfold(x, (size_t)chunk->part, !chunk->is_title);
+    if (!chunk->is_title && part->page != chunk->page) {
+        part->page = chunk->page;
         is_other = true;
     }
     return is_other;

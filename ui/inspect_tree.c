@@ -50,6 +50,21 @@ static void load_tree(struct inspect *x, struct db *db)
     fold_all_but_newest(x);
 }
 
+bool inspect_unfold(struct inspect *x, size_t part, bool itself)
+{
+    struct inspect_part *parts = x->parts[TAB_REQUEST].list;
+    int depth = x->tree.nodes[part].depth + itself; /* what is less deep on the way back holds it */
+    bool is_other = false;
+    for (size_t i = part + 1; i-- > 0 && depth > 0;) {
+        if (x->tree.nodes[i].depth >= depth)
+            continue;
+        depth = x->tree.nodes[i].depth;
+        is_other = is_other || !parts[i].is_unfolded;
+        parts[i].is_unfolded = true;
+    }
+    return is_other;
+}
+
 /* ---- The text of an element ------------------------------------------------------ */
 
 /* The text of the first of these members that has one. */
@@ -177,6 +192,8 @@ static void add_node(struct inspect *x, size_t i)
 static void add_words(struct inspect *x, size_t i)
 {
     struct buf words;
+    if (!inspect_is_leaf(&x->tree, i))
+        return;
     buf_init(&words);
     inspect_element_text(x, i, &words);
     inspect_add_text(x, i, INK_PLAIN, x->tree.nodes[i].depth * 2 + 2, buf_bytes(&words));
@@ -195,6 +212,8 @@ void inspect_make_request(struct inspect *x, struct db *db)
         x->parts[TAB_REQUEST].count = 0; /* no tree: it is looked through line by line */
         return;
     }
+    char id[TOOL_ID_MAX];
+    inspect_load_joins(x, db);
     int open_to = 0; /* deeper nodes belong to a folded one */
     for (size_t i = 0; i < x->tree.count && !x->pager.is_cut; i++) {
         const struct content_node *n = &x->tree.nodes[i];
@@ -203,8 +222,11 @@ void inspect_make_request(struct inspect *x, struct db *db)
         bool is_unfolded = x->parts[TAB_REQUEST].list[i].is_unfolded;
         open_to = is_unfolded ? n->depth + 1 : n->depth;
         add_node(x, i);
-        if (is_unfolded && inspect_is_leaf(&x->tree, i))
-            add_words(x, i);
+        if (!is_unfolded)
+            continue;
+        if (tool_result_id(x->request.data, n, id))
+            inspect_add_join(x, id, n->depth * 2 + 2);
+        add_words(x, i);
     }
     x->pager.node = -1;
 }

@@ -31,6 +31,7 @@ static const struct key_binding table[] = {
     {PLACE_INSPECT, {'/'}, ACTION_SEARCH, "/", "search", "look for words in this tab, folded or not"},
     {PLACE_INSPECT, {'n'}, ACTION_SEARCH_NEXT, "n", NULL, "next hit; Esc ends the search"},
     {PLACE_INSPECT, {'N'}, ACTION_SEARCH_PREVIOUS, "N", NULL, "previous hit"},
+    {PLACE_INSPECT, {'o'}, ACTION_OTHER_HALF, "o", NULL, "from a tool's call to its result, and back"},
     {PLACE_INSPECT, {'+', '='}, ACTION_UNFOLD_ALL, "+", NULL, "unfold all (Request)"},
     {PLACE_INSPECT, {'-'}, ACTION_FOLD_ALL, "-", NULL, "fold all"},
     {PLACE_INSPECT, {'>'}, ACTION_NEXT_PAGE, ">", NULL, "next page of a long text"},

@@ -108,6 +108,7 @@ enum action {
     ACTION_COPY_CURL,
     ACTION_COPY_JSON,
     ACTION_COPY_TEXT,
+    ACTION_OTHER_HALF,
 };
 
 #define KEYS_MAX 3

@@ -271,6 +271,88 @@ static void test_copying_takes_what_the_cursor_is_on(void **state)
     assert_string_equal(app.copy_text, "pattern: needle\npath: src\n");
 }
 
+/* Call 7 of s1 calls two tools, call 8 fails, call 9 has a result of theirs and call 10
+ * both in an earlier message. */
+static void add_turns(void)
+{
+    static const char *const results[] = {
+        "{\"type\":\"tool_result\",\"tool_use_id\":\"t1\",\"content\":[{\"type\":\"text\",\"text\":\"one file\"}]}",
+        "{\"type\":\"tool_result\",\"tool_use_id\":\"t2\",\"is_error\":true,\"content\":\"no such file\"}"};
+    char body[2048];
+    for (int id = 7; id <= 10; id++) {
+        snprintf(body, sizeof body,
+                 "INSERT INTO call(id,state,started_at,finished_at,session_id,purpose,method,path,status) VALUES"
+                 "(%d,'done',%d,%d,'s1','main','POST','/v1/messages',200)", id, id * 10000, id * 10000 + 7900);
+        tmplog_run(body);
+    }
+    tmplog_run("INSERT INTO call(id,state,started_at,finished_at,session_id,agent_id,purpose) VALUES(11,'done',1,2,'s1','other','subagent')");
+    give_bodies(7, "{\"messages\":[{\"role\":\"user\",\"content\":\"go\"}]}",
+                "{\"content\":[{\"type\":\"text\",\"text\":\"I look.\"},{\"type\":\"tool_use\",\"id\":\"t1\",\"name\":\"Bash\",\"input\":"
+                "{\"command\":\"ls\"}},{\"type\":\"tool_use\",\"id\":\"t2\",\"name\":\"Read\",\"input\":{\"path\":\"x\"}}],"
+                "\"stop_reason\":\"tool_use\"}");
+    snprintf(body, sizeof body, "{\"messages\":[{\"role\":\"user\",\"content\":[%s,%s]}]}", results[0], results[1]);
+    give_bodies(9, body, "{\"content\":[{\"type\":\"text\",\"text\":\"Done.\"}],\"stop_reason\":\"end_turn\"}");
+    snprintf(body, sizeof body,
+             "{\"messages\":[{\"role\":\"assistant\",\"content\":[{\"type\":\"tool_use\",\"id\":\"t1\",\"name\":\"Bash\",\"input\":{}}]},"
+             "{\"role\":\"user\",\"content\":[%s]},{\"role\":\"user\",\"content\":\"more\"}]}", results[0]);
+    give_bodies(10, body, NULL);
+}
+
+static void test_tool_calls_are_joined_to_their_results(void **state)
+{
+    (void)state;
+    add_turns();
+    start(0);
+    inspector_open(&app, 7);
+    press("\t\t");
+    see("result 12s later, 87 B, in call 9   o goes there");
+    see("failed, result 12s later, 8");
+    press("jjjj\n"); /* Enter on Bash's call */
+    see("Call 9");
+    see("tool_result");
+    see("answers Bash in call 7, which ended 12s earlier");
+    see("answers Read in call 7");
+    see("one file");
+    press("o"); /* and back */
+    see("Call 7");
+    see("Tool call Bash");
+    assert_int_equal(app.inspect.pager.lines[app.inspect.cursor].node, 1);
+    press("gjo");
+    see("No tool's call is under the cursor.");
+}
+
+static void test_results_of_earlier_turns_lead_to_their_calls(void **state)
+{
+    (void)state;
+    add_turns();
+    start(0);
+    inspector_open(&app, 10);
+    press("\t+");
+    see("tool_result Bash"); /* named by the call in the same request */
+    see_no("answers Bash");
+    press("/one file\no");
+    see("Call 7");
+    see("Tool call Bash");
+    inspector_open(&app, 11);
+    press("\t\to");
+    see("o goes from a tool's call");
+}
+
+static void test_a_result_that_comes_later_is_joined(void **state)
+{
+    (void)state;
+    add_turns();
+    tmplog_run("UPDATE call SET session_id = 'elsewhere' WHERE id IN (9, 10)");
+    start(0);
+    inspector_open(&app, 7);
+    press("\t\t");
+    see("no result in the log so far");
+    tmplog_run("UPDATE call SET session_id = 's1' WHERE id = 9");
+    app.inspect.joined_us = 0; /* a second has passed */
+    inspect_refresh(&app.inspect, tmplog);
+    see("result 12s later");
+}
+
 static void test_what_was_copied_can_be_curl_or_json_instead(void **state)
 {
     (void)state;
@@ -332,6 +414,9 @@ int main(void)
         WITH_LOG(test_the_hit_stays_when_the_window_changes),
         WITH_LOG(test_the_answer_lays_tool_calls_out),
         WITH_LOG(test_copying_takes_what_the_cursor_is_on),
+        WITH_LOG(test_tool_calls_are_joined_to_their_results),
+        WITH_LOG(test_results_of_earlier_turns_lead_to_their_calls),
+        WITH_LOG(test_a_result_that_comes_later_is_joined),
         WITH_LOG(test_what_was_copied_can_be_curl_or_json_instead),
         WITH_LOG(test_too_much_for_a_clipboard_goes_to_a_private_file),
     };

@@ -1,10 +1,7 @@
 /* spantop setup: Claude Code goes through the gateway wherever it is started. */
-#include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/file.h"
@@ -14,6 +11,7 @@
 #include "cli/command.h"
 #include "cli/output.h"
 #include "cli/setup.h"
+#include "cli/tool.h"
 
 static const struct option_spec options[] = {
     {"global", NULL, "Claude Code's settings of this user (the default)"},
@@ -35,29 +33,12 @@ struct job {
     struct client_env env;
 };
 
-/* Status of a command whose output nobody wants; -1 if it cannot be run. */
-static int run_quietly(const char *const argv[])
-{
-    pid_t pid = fork();
-    int status;
-    if (pid == 0) {
-        int null = open("/dev/null", O_RDWR);
-        if (null < 0 || dup2(null, 0) < 0 || dup2(null, 1) < 0 || dup2(null, 2) < 0)
-            _exit(127);
-        execvp(argv[0], (char *const *)argv);
-        _exit(127);
-    }
-    if (pid < 0 || waitpid(pid, &status, 0) < 0 || !WIFEXITED(status))
-        return -1;
-    return WEXITSTATUS(status);
-}
-
 /* The file will hold the local token: it must not end up in a commit. */
 static int check_ignored(const char *path, struct err *e)
 {
     const char *const inside[] = {"git", "rev-parse", "--is-inside-work-tree", NULL};
     const char *const ignored[] = {"git", "check-ignore", "-q", path, NULL};
-    if (run_quietly(inside) != 0 || run_quietly(ignored) == 0)
+    if (tool_run(inside, NULL) != 0 || tool_run(ignored, NULL) == 0)
         return 0;
     return err_set(e,
                    "git does not ignore %s, and the local token would get into a commit; first: echo "

@@ -38,6 +38,7 @@ const struct command *const commands[] = {
     &command_export,
     &command_sim,
     &command_config,
+    &command_service,
     &command_completion,
     NULL,
 };

@@ -13,6 +13,16 @@ int64_t clock_mono_us(void)
     return (int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000;
 }
 
+int64_t clock_slept_us(void)
+{
+#ifdef CLOCK_BOOTTIME
+    struct timespec t;
+    if (clock_gettime(CLOCK_BOOTTIME, &t) == 0)
+        return (int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000 - clock_mono_us();
+#endif
+    return 0;
+}
+
 /* Set once by whoever asks first; -1: not looked at, 0: the real clock. */
 static int64_t fixed_ms(void)
 {

@@ -8,6 +8,9 @@
 
 int64_t clock_mono_us(void);
 int64_t clock_wall_ms(void);
+/* How long the machine has slept since it booted, the monotonic clock standing
+ * still; 0 where the system does not tell. */
+int64_t clock_slept_us(void);
 /* Start of the local day that holds wall_ms, in Unix ms. */
 int64_t clock_day_start_ms(int64_t wall_ms);
 /* The local calendar day of wall_ms as YYYYMMDD. */

@@ -205,8 +205,10 @@ static int64_t ms_between(int64_t from_us, int64_t to_us)
 static void fill_times(struct call *c, const struct exchange *x)
 {
     int64_t now_us = clock_mono_us();
-    c->finished_at = clock_wall_ms();
     c->duration_ms = ms_between(x->started_us, now_us);
+    c->finished_at = clock_wall_ms();
+    if (c->finished_at < x->started_ms) /* the clock was set back meanwhile */
+        c->finished_at = x->started_ms + c->duration_ms;
     if (x->first_byte_us)
         c->ttfb_ms = ms_between(x->started_us, x->first_byte_us);
     if (x->first_content_us)

@@ -110,6 +110,7 @@ struct upstream *upstream_new(struct loop *l, const struct upstream_options *o, 
     u->ca_file = xstrdup(o->ca_file);
     u->idle_ms = o->idle_ms > 0 ? o->idle_ms : IDLE_MS_DEFAULT;
     u->connect_ms = o->connect_ms > 0 ? o->connect_ms : CONNECT_MS_DEFAULT;
+    u->slept_us = clock_slept_us();
     u->timer = (struct timer){.fn = on_timer_due, .arg = u};
     u->multi = curl_multi_init();
     u->share = curl_share_init();

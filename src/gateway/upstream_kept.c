@@ -16,6 +16,7 @@
 #include <netinet/tcp.h>
 #include <sys/socket.h>
 
+#include "base/clock.h"
 #include "gateway/upstream_parts.h"
 
 /* Bytes sent and not acknowledged for this long: the way is gone (a laptop slept,
@@ -37,6 +38,18 @@ int upstream_on_new_socket(void *arg, curl_socket_t fd, curlsocktype purpose)
     (void)setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &unacked_ms, sizeof unacked_ms);
 #endif
     return CURL_SOCKOPT_OK;
+}
+
+#define SLEPT_LEAST_US ((int64_t)2000000) /* the two clocks are not read at once */
+
+/* In KEEP_IDLE_S libcurl finds the old ones to be too old by itself. */
+bool upstream_must_connect_anew(struct upstream *u)
+{
+    int64_t slept_us = clock_slept_us();
+    if (slept_us - u->slept_us > SLEPT_LEAST_US)
+        u->fresh_until_us = loop_now_us(u->loop) + (KEEP_IDLE_S + 1) * 1000000;
+    u->slept_us = slept_us;
+    return loop_now_us(u->loop) < u->fresh_until_us;
 }
 
 static int local_port(curl_socket_t fd)

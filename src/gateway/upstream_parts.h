@@ -74,9 +74,20 @@ struct upstream {
     char *ca_file;
     int64_t idle_ms;
     int64_t connect_ms;
+    int64_t slept_us;      /* clock_slept_us() when it was asked last */
+    int64_t fresh_until_us; /* until then no kept connection is used */
     struct opened opened[OPENED_SOCKETS]; /* maybe closed since: only for upstream_kept.c */
     size_t opened_count;
 };
+
+/* Load balancers close idle connections after 60 s or more; one that is younger
+ * is very likely still open. */
+#define KEEP_IDLE_S 45L
+
+/* upstream_kept.c */
+/* Must the next request have a connection of its own?  The machine has slept: what was
+ * kept from before is forgotten by the other side, or by something between. */
+bool upstream_must_connect_anew(struct upstream *u);
 
 /* upstream_transfer.c */
 /* Act on what libcurl says is over; transfers may be dead afterwards. */

@@ -12,10 +12,6 @@
 #include "base/mem.h"
 #include "gateway/upstream_parts.h"
 
-/* Load balancers close idle connections after 60 s or more; one that is younger
- * is very likely still open. */
-#define KEEP_IDLE_S 45L
-
 static void set_lasting_options(struct upstream *u, struct transfer *t)
 {
     CURL *easy = t->easy;
@@ -79,7 +75,7 @@ static struct transfer *transfer_take(struct upstream *u)
     reply_head_reset(&t->head);
     t->tries = 0;
     t->is_paused = t->is_silent = t->is_cancelled = t->is_spoilt = false;
-    curl_easy_setopt(t->easy, CURLOPT_FRESH_CONNECT, 0L);
+    curl_easy_setopt(t->easy, CURLOPT_FRESH_CONNECT, (long)upstream_must_connect_anew(u));
     t->error[0] = '\0';
     t->last_us = loop_now_us(u->loop);
     t->next = u->running;

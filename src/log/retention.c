@@ -23,6 +23,7 @@
 #define SMALLEST_BOUND      ((int64_t)1 << 20)      /* the empty tables and some calls must fit */
 #define MINUTES_KEPT        ((int64_t)90 * 24 * 60) /* minute sums serve charts; older ones are read by day */
 #define DAY_MS              ((int64_t)86400000)
+#define DOUBT_MS            ((int64_t)3600000)
 
 enum phase { LOOK, EXPIRE_CALLS, SWEEP_BLOCKS, DELETE_CALLS, GIVE_BACK };
 
@@ -57,6 +58,8 @@ struct retention {
     int64_t at; /* next call or block */
     int64_t due_us;
     int failures;
+    int64_t wall_ms; /* the time when the clock was believed last, */
+    int64_t mono_ms; /* and that of the other clock then */
 };
 
 /* ---- Statements ------------------------------------------------------------------------ */
@@ -182,6 +185,8 @@ struct retention *retention_open(sqlite3 *sq, struct bodies *bodies, int64_t max
     r->bodies = bodies;
     r->max_bytes = max_bytes > 0 && max_bytes < SMALLEST_BOUND ? SMALLEST_BOUND : max_bytes;
     r->keep_ms = keep_days * DAY_MS;
+    r->wall_ms = clock_wall_ms();
+    r->mono_ms = clock_mono_us() / 1000;
     r->epoch_max = max_bytes > 0 ? r->max_bytes / EPOCHS_IN_BOUND : EPOCH_BYTES_DEFAULT;
     r->due_us = clock_mono_us() + LOOK_US;
     r->sweep = sweep_open(sq, bodies_pieces(bodies), e);
@@ -223,9 +228,24 @@ static int64_t unused_max(const struct retention *r)
     return r->max_bytes > 0 && part < UNUSED_PAGES ? part : UNUSED_PAGES;
 }
 
-static bool is_too_old(const struct retention *r, int64_t started_at)
+/* A clock that jumps ahead by days is more often wrong for a moment (a laptop wakes, no
+ * time server was heard yet) than right, and what is deleted by it is gone: it
+ * is believed after an hour. */
+static int64_t believed_ms(struct retention *r)
 {
-    return r->keep_ms > 0 && started_at < clock_wall_ms() - r->keep_ms;
+    int64_t wall_ms = clock_wall_ms();
+    int64_t mono_ms = clock_mono_us() / 1000;
+    int64_t expected_ms = r->wall_ms + mono_ms - r->mono_ms;
+    if (wall_ms > expected_ms + DAY_MS && mono_ms - r->mono_ms < DOUBT_MS)
+        return expected_ms;
+    r->wall_ms = wall_ms;
+    r->mono_ms = mono_ms;
+    return wall_ms;
+}
+
+static bool is_too_old(struct retention *r, int64_t started_at)
+{
+    return r->keep_ms > 0 && started_at < believed_ms(r) - r->keep_ms;
 }
 
 /* The oldest epoch gives up its bodies when the log is too large, or when its
@@ -400,7 +420,7 @@ static int give_back(struct retention *r, bool *done, struct err *e)
     sqlite3_stmt *st = sql_prepare(r->sq, "DELETE FROM minute_sum WHERE minute < ?", e);
     if (!st)
         return -1;
-    sqlite3_bind_int64(st, 1, clock_wall_ms() / 60000 - MINUTES_KEPT);
+    sqlite3_bind_int64(st, 1, believed_ms(r) / 60000 - MINUTES_KEPT);
     int rc = sql_done(st, e);
     sqlite3_finalize(st);
     if (rc != 0 || sql_run(r->sq, "PRAGMA incremental_vacuum(64)", e) != 0 || used_bytes(r, &used, &unused, e) != 0)

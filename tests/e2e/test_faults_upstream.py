@@ -247,6 +247,8 @@ DOORS = {
     "reset after the ClientHello": lambda c: (c.recv(65536), reset(c)),
     "close in the ServerHello": half_a_handshake,
     "no TLS at all": lambda c: (c.recv(65536), c.sendall(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n")),
+    "stall, then reset": lambda c: (c.recv(65536), threading.Event().wait(0.3), reset(c)),
+    "garbage in the ServerHello": lambda c: (c.recv(65536), c.sendall(b"\x16\x03\x03\x00\x5a" + bytes(range(90)))),
     "garbage": lambda c: (c.recv(65536), c.sendall(b"\xff\x00garbage\x00" * 50)),
     "an alert": lambda c: (c.recv(65536), c.sendall(b"\x15\x03\x03\x00\x02\x02\x28")),
 }
@@ -291,11 +293,24 @@ def test_connect_that_stalls_is_502_in_the_time_to_connect(stage):
             s.close()
 
 
-@pytest.mark.parametrize("name", ["other name", "expired"])
-def test_certificate_that_does_not_fit_is_502(stage, certificates, name):
+@pytest.mark.parametrize("name,trusted", [("other name", "other name"), ("expired", "expired"), ("good", None), ("good", "expired")],
+                         ids=["other name", "expired", "self-signed", "other authority"])
+def test_certificate_that_does_not_fit_is_502(stage, certificates, name, trusted):
     recorder = stage.recorder(certificate=certificates[name])
-    check_unreachable(stage.gateway(recorder, "--ca-file", certificates[name][0]))
+    gateway = stage.gateway(recorder, *(["--ca-file", certificates[trusted][0]] if trusted else []))
+    check_unreachable(gateway, ("certificate",))
     assert recorder.requests == [], "the key went to a server that could not prove its name"
+
+
+# What other programs are told to do without: nothing of it may switch the check off.
+@pytest.mark.parametrize("env", [{"NODE_TLS_REJECT_UNAUTHORIZED": "0"}, {"CURL_INSECURE": "1"}, {"PYTHONHTTPSVERIFY": "0"}],
+                         ids=lambda env: next(iter(env)))
+def test_no_variable_switches_the_check_off(stage, certificates, env):
+    home_rc = stage.home / ".curlrc"
+    home_rc.write_text("insecure\n")
+    recorder = stage.recorder(certificate=certificates["good"])
+    check_unreachable(stage.gateway(recorder, env=env), ("certificate",))
+    assert recorder.requests == []
 
 
 # -- In mid-upload ------------------------------------------------------------------------------

@@ -36,6 +36,7 @@ const struct command *const commands[] = {
     &command_demo,
     &command_report,
     &command_export,
+    &command_replay,
     &command_sim,
     &command_config,
     &command_service,

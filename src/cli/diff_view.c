@@ -104,3 +104,9 @@ void diff_view_print(struct bytes before, struct bytes after)
             print_element(before, after, &d.elements[i]);
     diff_done(&d);
 }
+
+void diff_view_print_texts(struct bytes before, struct bytes after)
+{
+    struct diff_element whole = {.change = DIFF_CHANGED, .before = {0, before.len}, .after = {0, after.len}};
+    print_lines(before, after, &whole);
+}

@@ -6,5 +6,7 @@
 
 /* To stdout, cleaned: text from outside, laid out for people. */
 void diff_view_print(struct bytes before, struct bytes after);
+/* The same of two texts, by line. */
+void diff_view_print_texts(struct bytes before, struct bytes after);
 
 #endif

@@ -7,52 +7,30 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 #include "anthropic/content.h"
-#include "anthropic/field.h"
 #include "anthropic/unpack.h"
 #include "base/clock.h"
 #include "base/encode.h"
 #include "base/json.h"
 #include "base/text.h"
 #include "cli/export.h"
+#include "log/header_list.h"
 
 static void put_text(struct buf *out, const char *s)
 {
     json_quote(out, s ? s : "", s ? strlen(s) : 0);
 }
 
-/* ---- Headers: a JSON array of [name, value] -------------------------------------------- */
-
-static bool next_header(struct json_iter *rows, struct span *name, struct span *value)
-{
-    while (json_next(rows)) {
-        struct json_iter pair = json_array(rows->s, rows->len, rows->value.off);
-        if (!json_next(&pair))
-            continue;
-        *name = pair.value;
-        if (!json_next(&pair))
-            continue;
-        *value = pair.value;
-        return true;
-    }
-    return false;
-}
-
-static struct json_iter headers_of(const char *json)
-{
-    const char *s = json ? json : "[]";
-    return json_array(s, strlen(s), json_skip_space(s, strlen(s), 0));
-}
+/* ---- Headers ------------------------------------------------------------------------- */
 
 static void put_headers(struct buf *out, const char *json)
 {
-    struct json_iter rows = headers_of(json);
+    struct json_iter rows = header_list(json);
     struct span name, value;
     const char *before = "";
     buf_puts(out, "\"headers\":[");
-    while (next_header(&rows, &name, &value)) {
+    while (header_next(&rows, &name, &value)) {
         buf_printf(out, "%s{\"name\":", before);
         buf_put(out, rows.s + name.off, name.len);
         buf_puts(out, ",\"value\":");
@@ -61,18 +39,6 @@ static void put_headers(struct buf *out, const char *json)
         before = ",";
     }
     buf_putc(out, ']');
-}
-
-/* field is left as it is when there is no such header. */
-static bool header_get(const char *json, const char *wanted, char *field, size_t size)
-{
-    struct json_iter rows = headers_of(json);
-    struct span name, value;
-    char text[128];
-    while (next_header(&rows, &name, &value))
-        if (field_from_json(text, sizeof text, rows.s, name) && strcasecmp(text, wanted) == 0)
-            return field_from_json(field, size, rows.s, value);
-    return false;
 }
 
 /* ---- The address ------------------------------------------------------------------------- */

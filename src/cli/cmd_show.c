@@ -25,7 +25,7 @@ static const struct option_spec options[] = {
     {"response", NULL, "the answer's body as received, framing removed"},
     {"headers", NULL, "the headers kept, secrets masked"},
     {"diff", NULL, "what changed since the call before it of the same agent"},
-    {"curl", NULL, "a line of shell that sends it again, the key as $RESPAN_API_KEY"},
+    {"curl", NULL, "a line of shell that sends it again ($RESPAN_API_KEY)"},
     {"json", NULL, "the row as a JSON object"},
     {NULL, NULL, NULL},
 };

@@ -268,7 +268,7 @@ static int export_run(struct cli *c, struct err *e)
 const struct command command_export = {
     .name = "export",
     .is_minor = true,
-    .summary = "calls as JSON Lines, CSV, HAR or OpenTelemetry; a session as a page",
+    .summary = "calls as JSON, CSV, HAR or OpenTelemetry; a session as a page",
     .synopsis = "[--jsonl|--csv|--har|--otlp] [ID…] [-o FILE] …\n"
                 "--html FILE --session ID",
     .text = "Oldest first, to stdout. --redact PATTERN takes out what matches, as it does\n"

@@ -80,6 +80,7 @@ static void copy_settings(struct demo *d, const struct settings *user)
         .color = user->color,
         .unicode = user->unicode,
         .keep_bodies = true,
+        .index_texts = true,
     };
 }
 

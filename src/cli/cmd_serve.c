@@ -58,6 +58,7 @@ static int serve(struct cli *c, struct err *e)
         .catalog_cache = s->fetch_models ? cache : NULL,
         .catalog_own = own,
         .keep_bodies = s->keep_bodies,
+        .no_search = !s->index_texts,
         .redact = (const char *const *)s->redact,
         .alarms = s->alarms,
         .on_alarm = s->on_alarm,

@@ -30,6 +30,7 @@ const struct command *const commands[] = {
     &command_preset,
     &command_calls,
     &command_show,
+    &command_search,
     &command_stats,
     &command_budget,
     &command_reconcile,

@@ -33,7 +33,9 @@ const struct option_spec common_options[] = {
     {"bell", NULL, "dashboard: ring the terminal's bell at an alarm", NULL, "yes", "The dashboard rings the terminal's bell at an alarm."},
     {"help", NULL, "help for the command; --version: the version"},
     {"version", NULL, ""},
-    {"no-bodies", NULL, "gateway: log no bodies", NULL, "yes", "Rows and figures alone go into the log, no bodies."},
+    {"no-bodies", NULL, "gateway: log no bodies; --no-search: index none", NULL, "yes", "Rows and figures alone go into the log, no bodies."},
+    {"no-search", NULL, "", NULL, "yes",
+     "Texts of requests and answers are not put into the search index."},
     {"redact", "PATTERN", "gateway: log bodies without what matches; repeatable", NULL, "ghp_[A-Za-z0-9]{36}",
      "What matches this POSIX extended expression is logged as [redacted]. May stand several times; the wire is "
      "never touched."},
@@ -217,8 +219,9 @@ static int load_gateway(struct settings *s, const struct sources *from, struct e
 {
     const int64_t day_ms = 86400000;
     int64_t keep_ms = 0;
-    bool no_bodies, no_list;
+    bool no_bodies, no_list, no_search;
     if (find_flag(from, "no-bodies", &no_bodies, e) != 0 || find_flag(from, "no-model-list", &no_list, e) != 0 ||
+        find_flag(from, "no-search", &no_search, e) != 0 ||
         find_size(from, "max-log-bytes", &s->max_log_bytes, e) != 0 ||
         find_size(from, "max-body-bytes", &s->body_max_bytes, e) != 0 ||
         find_size(from, "max-held-bytes", &s->held_max_bytes, e) != 0 ||
@@ -228,6 +231,7 @@ static int load_gateway(struct settings *s, const struct sources *from, struct e
         find_duration(from, "connect-timeout", 1000, &s->connect_timeout_ms, e) != 0)
         return -1;
     s->keep_bodies = !no_bodies;
+    s->index_texts = !no_search;
     s->fetch_models = !no_list;
     load_redact(s, from);
     s->keep_days = (int)((keep_ms + day_ms - 1) / day_ms); /* a part of a day keeps the whole day */

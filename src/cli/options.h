@@ -38,6 +38,7 @@ struct settings {
     bool color;
     bool unicode;
     bool keep_bodies;
+    bool index_texts;        /* of bodies, for search */
     bool fetch_models;
     struct alarm_limits alarms;
     bool alarms_are_given;   /* on the command line itself, as on_alarm_ and redact_ */

@@ -112,6 +112,8 @@ static void lay_out_args(struct launch *l, const struct start_options *o)
         l->argv[l->argc++] = xstrdup("--no-model-list");
     if (!s->keep_bodies)
         l->argv[l->argc++] = xstrdup("--no-bodies");
+    if (!s->index_texts)
+        l->argv[l->argc++] = xstrdup("--no-search");
 }
 
 static bool demo_drops(const char *variable)

@@ -174,6 +174,7 @@ static int open_log(struct gateway *g, struct err *e)
         .path = o->log_path,
         .queue_max_bytes = o->queue_max_bytes,
         .keep_bodies = o->keep_bodies,
+        .no_search = o->no_search,
         .redact = o->redact,
         .max_log_bytes = o->max_log_bytes,
         .keep_days = o->keep_days,

@@ -24,6 +24,7 @@ struct gateway_options {
     const char *catalog_cache;   /* Respan's model list is fetched daily into this file; NULL: it is not */
     const char *catalog_own;     /* the user's own catalog, for reading anew; may be NULL */
     bool keep_bodies;
+    bool no_search; /* texts of bodies are not indexed */
     struct alarm_limits alarms;  /* from when on alarms are raised */
     const char *on_alarm;        /* command run for each; NULL: none */
     const char *const *redact;   /* patterns taken out of logged bodies, NULL-terminated; NULL: none */

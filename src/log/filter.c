@@ -18,8 +18,9 @@
 #define PARAMS_MAX 200
 
 struct param {
-    char *text; /* NULL: number */
+    char *text; /* NULL: number, or found */
     double number;
+    struct filter_text *found; /* the calls in which a text came first */
 };
 
 struct filter {
@@ -41,6 +42,7 @@ static const char *const OP_SQL[] = {"=", "=", "!=", "<", "<=", ">", ">="};
 
 struct term {
     bool is_negated;
+    bool is_quoted;
     const struct filter_field *field; /* NULL: bare text */
     enum op op;
     struct buf value;
@@ -59,7 +61,7 @@ static int complain_field(struct parser *p, const char *name, size_t len)
 {
     return err_set(p->err,
                    "there is no field \"%.*s\" to filter by; there are model, provider, session, who, agent, state, status, error, cost, in, out, "
-                   "read, cache, rate, ttft, duration, break, route, since, until and the columns of `calls`; to look for the text itself, "
+                   "read, cache, rate, ttft, duration, break, route, text, since, until and the columns of `calls`; to look for the text itself, "
                    "put it in quotes",
                    (int)(len > 40 ? 40 : len), name);
 }
@@ -68,7 +70,7 @@ static int complain_field(struct parser *p, const char *name, size_t len)
 
 static size_t add_param(struct filter *f, char *text, double number)
 {
-    f->params[f->count] = (struct param){text, number};
+    f->params[f->count] = (struct param){text, number, NULL};
     return FILTER_FIRST_PARAM + f->count++;
 }
 
@@ -172,16 +174,48 @@ static int put_word(struct parser *p, const struct term *t)
     return 0;
 }
 
+/* In requests and answers. */
+static void put_found(struct filter *f, struct filter_text *found)
+{
+    size_t param = add_param(f, NULL, 0);
+    f->params[f->count - 1].found = found;
+    buf_printf(&f->sql, "c.id IN (SELECT value FROM json_each(?%zu))", param);
+}
+
+static int put_body(struct parser *p, const struct term *t)
+{
+    struct err why;
+    struct filter_text *found = filter_text_new(t->value.data, &why);
+    if (!found)
+        return complain(p, &why);
+    put_found(p->filter, found);
+    return 0;
+}
+
+/* Quoted text is looked for in the row's texts and in the bodies. */
+static void put_bare(struct filter *f, const struct term *t)
+{
+    struct err none;
+    put_texts(f, filter_text_exprs, SIZE_MAX, t->value.data, true);
+    struct filter_text *found = t->is_quoted ? filter_text_new(t->value.data, &none) : NULL;
+    if (!found)
+        return;
+    buf_puts(&f->sql, " OR ");
+    put_found(f, found);
+}
+
 static int check_op(struct parser *p, const struct term *t)
 {
     struct err why;
     enum field_kind kind = t->field->kind;
     if (kind == FIELD_FLAG)
         err_set(&why, "%s stands alone, without a value", t->field->name);
-    else if ((kind == FIELD_SINCE || kind == FIELD_UNTIL) && t->op != OP_HAS)
+    else if ((kind == FIELD_SINCE || kind == FIELD_UNTIL || kind == FIELD_BODY) && t->op != OP_HAS)
         err_set(&why, "write %s:VALUE", t->field->name);
     else if ((kind == FIELD_TEXT || kind == FIELD_WORD) && t->op > OP_NOT)
         err_set(&why, "%s is text; use %s:TEXT (contains), %s=TEXT or %s!=TEXT", t->field->name, t->field->name, t->field->name, t->field->name);
+    else if (t->value.len == 0 && kind == FIELD_BODY)
+        err_set(&why, "a word to look for is missing");
     else if (t->value.len == 0 && t->op != OP_IS && t->op != OP_NOT)
         err_set(&why, "a value is missing; %s=\"\" finds what is not known", t->field->name);
     else
@@ -193,7 +227,7 @@ static int put_condition(struct parser *p, const struct term *t)
 {
     struct filter *f = p->filter;
     if (!t->field) {
-        put_texts(f, filter_text_exprs, SIZE_MAX, t->value.data, true);
+        put_bare(f, t);
         return 0;
     }
     if (t->field->kind == FIELD_FLAG && t->op == OP_NONE) {
@@ -208,6 +242,8 @@ static int put_condition(struct parser *p, const struct term *t)
     }
     if (t->field->kind == FIELD_WORD)
         return put_word(p, t);
+    if (t->field->kind == FIELD_BODY)
+        return put_body(p, t);
     if (t->field->kind != FIELD_TEXT)
         return put_number(p, t);
     put_texts(f, t->field->exprs, FIELD_EXPRS_MAX, t->value.data, t->op == OP_HAS);
@@ -298,6 +334,7 @@ static int parse_word(struct parser *p)
     }
     buf_init(&t.value);
     int rc = parse_field(p, &t);
+    t.is_quoted = *p->at == '"';
     if (rc == 0)
         rc = parse_value(p, &t.value);
     if (rc == 0 && !t.field && t.value.len == 0)
@@ -329,10 +366,20 @@ void filter_free(struct filter *f)
 {
     if (!f)
         return;
-    for (size_t i = 0; i < f->count; i++)
+    for (size_t i = 0; i < f->count; i++) {
         free(f->params[i].text);
+        filter_text_free(f->params[i].found);
+    }
     buf_done(&f->sql);
     free(f);
+}
+
+int filter_prepare(const struct filter *f, sqlite3 *sq, struct err *e)
+{
+    for (size_t i = 0; f && i < f->count; i++)
+        if (f->params[i].found && filter_text_find(f->params[i].found, sq, e) != 0)
+            return -1;
+    return 0;
 }
 
 const char *filter_sql(const struct filter *f)
@@ -344,7 +391,11 @@ void filter_bind(const struct filter *f, sqlite3_stmt *st)
 {
     for (size_t i = 0; f && i < f->count; i++) {
         int at = (int)(FILTER_FIRST_PARAM + i);
-        if (f->params[i].text)
+        size_t len;
+        if (f->params[i].found) {
+            const char *ids = filter_text_ids(f->params[i].found, &len);
+            sqlite3_bind_text(st, at, ids, (int)len, SQLITE_STATIC);
+        } else if (f->params[i].text)
             sqlite3_bind_text(st, at, f->params[i].text, -1, SQLITE_STATIC);
         else
             sqlite3_bind_double(st, at, f->params[i].number);

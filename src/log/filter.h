@@ -2,8 +2,9 @@
  *   model:opus status>=400 cost>0.5 since:1h session:api "connection refused" !state:done
  *
  * Words are joined by AND; `!` in front of a word turns it round (and then holds
- * for unknown values, too).  A bare word or quoted text is looked for in the
- * row's texts.  In quotes a backslash keeps a quote: "say \"hi\"".
+ * for unknown values, too).  A bare word is looked for in the row's texts, quoted
+ * text in these or in the request and the answer.  In quotes a backslash keeps a
+ * quote: "say \"hi\"".
  *
  *   FIELD:TEXT     contains, ASCII case folded       FIELD=TEXT   is exactly
  *   FIELD:NUMBER   is, like =                        FIELD<NUMBER and <=, >, >=, !=
@@ -16,6 +17,8 @@
  *   session    id or title                     who       purpose
  *   agent      agent_id                        error     error_type or error_message
  *   break      cache_break                     route     route_note
+ *   text       request and answer: text:word, text:"some words", text:begin*, by whole
+ *              words; the calls in which that text came first (see search.h)
  *   cost       dollars                         ttft, duration   seconds, or 300ms, 2m
  *   in         whole input: fresh, cache read and written;  out, read   tokens (38k, 1.2M)
  *   cache      percent of the input read from the cache

@@ -29,6 +29,7 @@ static const struct filter_field FIELDS[] = {
     {"error", FIELD_TEXT, {"c.error_type", "c.error_message"}, NULL},
     {"break", FIELD_TEXT, {"c.cache_break"}, NULL},
     {"route", FIELD_TEXT, {"c.route_note"}, NULL},
+    {"text", FIELD_BODY, {NULL}, NULL},
     {"cost", FIELD_DOLLARS, {"c.cost_microusd"}, NULL},
     {"ttft", FIELD_SECONDS, {"c.ttft_ms"}, NULL},
     {"duration", FIELD_SECONDS, {"c.duration_ms"}, NULL},

@@ -16,6 +16,8 @@
 /* The first parameter number of a filter; lower ones are the reader's. */
 #define FILTER_FIRST_PARAM 20
 
+/* Look texts up in what is searched now; before filter_sql() each time.  f may be NULL. */
+NODISCARD int filter_prepare(const struct filter *f, sqlite3 *sq, struct err *e);
 /* A condition on `call c`, or NULL: everything matches.  Lent by f (which may be NULL). */
 const char *filter_sql(const struct filter *f);
 void filter_bind(const struct filter *f, sqlite3_stmt *st);
@@ -34,6 +36,7 @@ enum field_kind {
     FIELD_SINCE,   /* a time; no operator but `:` */
     FIELD_UNTIL,
     FIELD_FLAG,    /* a word of its own */
+    FIELD_BODY,    /* texts of requests and answers; no operator but `:` */
 };
 
 #define FIELD_EXPRS_MAX 3
@@ -49,6 +52,18 @@ struct filter_field {
 const struct filter_field *filter_field_find(const char *name, size_t len);
 /* All expressions that bare text is looked for in, NULL-terminated. */
 extern const char *const filter_text_exprs[];
+
+/* ---- Texts of requests and answers ---- */
+
+/* A phrase that is looked for, and the calls in which it came first. */
+struct filter_text;
+/* NULL: there is nothing in it to look for, or nothing to look with. */
+struct filter_text *filter_text_new(const char *phrase, struct err *e);
+void filter_text_free(struct filter_text *t);
+/* Looks it up; again only when the log has changed. */
+NODISCARD int filter_text_find(struct filter_text *t, sqlite3 *sq, struct err *e);
+/* The ids as a JSON array; lent until the next look-up. */
+const char *filter_text_ids(const struct filter_text *t, size_t *len);
 
 /* ---- Values ---- */
 

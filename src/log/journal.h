@@ -28,6 +28,7 @@ struct journal_options {
     const char *path;
     size_t queue_max_bytes;          /* 0: default */
     bool keep_bodies;
+    bool no_search;                  /* texts of bodies are not put into the search index */
     const char *const *redact;       /* patterns, NULL-terminated (see redact.h); NULL: none */
     int64_t max_log_bytes;           /* 0: no bound */
     int keep_days;                   /* 0: for ever */

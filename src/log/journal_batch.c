@@ -18,6 +18,7 @@
 #include "log/journal_sums.h"
 #include "log/redact.h"
 #include "log/retention.h"
+#include "log/search_index.h"
 #include "log/sql.h"
 
 #define BATCH_CALLS ((size_t)200)
@@ -45,6 +46,7 @@ struct batch {
     struct refusals *refusals;
     struct live_bodies *live; /* NULL: what is to be taken out of bodies can lie across its parts */
     struct retention *retention;
+    struct search_index *search;
     struct breaks *breaks;
     struct agents *agents;
     struct journal_alarms *alarms;
@@ -72,7 +74,8 @@ static int mark_lost(struct batch *b, struct err *e)
 {
     if (sql_run(b->sq, "BEGIN IMMEDIATE", e) != 0)
         return -1;
-    if (lost_mark(b->sq, b->sums, e) == 0 && sql_run(b->sq, "COMMIT", e) == 0)
+    if (sql_run(b->sq, "INSERT OR IGNORE INTO search_todo SELECT id FROM call WHERE state = 'open'", e) == 0 &&
+        lost_mark(b->sq, b->sums, e) == 0 && sql_run(b->sq, "COMMIT", e) == 0)
         return 0;
     sql_try(b->sq, "ROLLBACK");
     return -1;
@@ -98,7 +101,9 @@ struct batch *batch_open(sqlite3 *sq, const struct journal_options *o, struct qu
         goto fail;
     b->bodies = bodies_open(sq, e);
     b->retention = b->bodies ? retention_open(sq, b->bodies, o->max_log_bytes, o->keep_days, e) : NULL;
-    b->agents = b->retention ? agents_open(sq, e) : NULL;
+    struct search_index_options search = {.is_off = o->no_search, .is_bounded = o->max_log_bytes > 0 || o->keep_days > 0};
+    b->search = b->retention ? search_index_open(sq, &search, e) : NULL;
+    b->agents = b->search ? agents_open(sq, e) : NULL;
     b->alarms = b->agents ? journal_alarms_open(sq, o, e) : NULL;
     if (!b->alarms)
         goto fail;
@@ -124,6 +129,7 @@ void batch_free(struct batch *b)
     if (!b)
         return;
     retention_free(b->retention);
+    search_index_free(b->search);
     breaks_free(b->breaks);
     agents_free(b->agents);
     journal_alarms_free(b->alarms);
@@ -423,6 +429,8 @@ static int write_row(struct batch *b, const struct row *row, struct err *e)
         return -1;
     if (b->live && live_bodies_end(b->live, row->call.id, e) != 0)
         return -1;
+    if (b->keep_bodies && search_index_add(b->search, row->call.id, e) != 0)
+        return -1;
     return sums_end(b->sums, &row->call, row->is_retry, e);
 }
 
@@ -447,19 +455,32 @@ size_t batch_written(struct batch *b, int64_t *ended)
     retention_written(b->retention);
     agents_written(b->agents);
     journal_alarms_written(b->alarms);
+    search_index_added(b->search);
     drop_titles(b);
     return rows_written(b->rows, ended) + amends_written(b->amends) +
            refusals_written(b->refusals) + (b->live ? live_bodies_written(b->live) : 0);
 }
 
+/* What an old index is about to give back is not to be taken from younger bodies. */
 int64_t batch_retention_due_us(const struct batch *b)
 {
-    return retention_due_us(b->retention);
+    return search_index_is_dropping(b->search) ? INT64_MAX : retention_due_us(b->retention);
 }
 
 void batch_step_retention(struct batch *b)
 {
     retention_step(b->retention);
+    search_index_look(b->search);
+}
+
+int64_t batch_search_due_us(const struct batch *b)
+{
+    return search_index_due_us(b->search);
+}
+
+void batch_step_search(struct batch *b)
+{
+    search_index_step(b->search);
 }
 
 void batch_step_alarms(struct batch *b)

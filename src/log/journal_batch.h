@@ -40,6 +40,9 @@ size_t batch_written(struct batch *b, int64_t *ended);
 /* Old calls go between two batches; see retention.h. */
 int64_t batch_retention_due_us(const struct batch *b);
 void batch_step_retention(struct batch *b);
+/* Texts go into the search index then, too; see search_index.h. */
+int64_t batch_search_due_us(const struct batch *b);
+void batch_step_search(struct batch *b);
 /* Once a second; see journal_alarms.h. */
 void batch_step_alarms(struct batch *b);
 

@@ -383,6 +383,9 @@ static int64_t wait_until_us(const struct writer *w)
         return 1;
     int64_t due = commit_due_us(w);
     int64_t idle = batch_retention_due_us(w->batch);
+    int64_t search = batch_search_due_us(w->batch);
+    if (search < idle && reserve_lets_write(w->reserve))
+        idle = search;
     if (w->look_us < idle)
         idle = w->look_us;
     return due != 0 ? due : idle;
@@ -419,12 +422,18 @@ static void look_around(struct writer *w)
     diag_line("%s", e.text[0] ? e.text : "the log is as it should be again");
 }
 
-/* Between two batches only: see retention.h. */
-static void step_retention(struct writer *w)
+/* Between two batches only: see retention.h and search_index.h. */
+static void step_others(struct writer *w)
 {
-    if (w->ops || w->first_at_us != 0 || w->failing_since_us || batch_retention_due_us(w->batch) > clock_mono_us())
+    int64_t now = clock_mono_us();
+    if (w->ops || w->first_at_us != 0 || w->failing_since_us)
         return;
-    batch_step_retention(w->batch);
+    if (batch_retention_due_us(w->batch) <= now)
+        batch_step_retention(w->batch);
+    else if (batch_search_due_us(w->batch) <= now && reserve_lets_write(w->reserve))
+        batch_step_search(w->batch);
+    else
+        return;
     wal_step(w->wal); /* giving back much room writes as much, with no call in between */
 }
 
@@ -454,7 +463,7 @@ static bool work(struct writer *w, int64_t *stopping_since_us)
     free(w->progress.progress);
     w->progress = (struct queue_take){0};
     if (!t.is_stopping) {
-        step_retention(w);
+        step_others(w);
         return true;
     }
     if (*stopping_since_us == 0)

@@ -121,7 +121,11 @@ struct pieces *pieces_open(sqlite3 *sq, struct err *e)
     }
     int64_t piece = 0;
     int64_t blk = 0;
-    if (sql_int64(sq, "SELECT max(id) FROM piece", &piece, e) != 0 ||
+    /* The search index may still name ids whose pieces are gone: none is given again. */
+    if (sql_int64(sq,
+                  "SELECT max((SELECT ifnull(max(id), 0) FROM piece), (SELECT ifnull(max((SELECT max(piece_id) FROM search_piece"
+                  " WHERE gen = g.id)), 0) FROM search_gen g))",
+                  &piece, e) != 0 ||
         sql_int64(sq, "SELECT max(id) FROM blk", &blk, e) != 0 ||
         sql_int64(sq, "SELECT max(id) FROM epoch", &p->epoch, e) != 0)
         goto fail;

@@ -316,7 +316,7 @@ int reader_calls(struct db *db, const struct call_query *q, struct call_page *pa
 {
     struct paging p = {.sq = db_sqlite(db), .query = q, .sort = &SORTS[q->sort], .index = "", .limit = page_limit(q->limit) + 1};
     *page = (struct call_page){0};
-    if (reader_begin(p.sq, e) != 0)
+    if (filter_prepare(q->filter, p.sq, e) != 0 || reader_begin(p.sq, e) != 0)
         return -1;
     int rc = find_ids(&p, e);
     if (rc == 0)
@@ -363,6 +363,8 @@ int reader_count(struct db *db, const struct call_query *q, int64_t *n, struct e
 {
     sqlite3 *sq = db_sqlite(db);
     struct buf sql;
+    if (filter_prepare(q->filter, sq, e) != 0)
+        return -1;
     buf_init(&sql);
     buf_puts(&sql, is_narrowed(q) ? "SELECT count(*) FROM call c WHERE 1" : "SELECT count(*) FROM call c");
     put_conditions(&sql, q);

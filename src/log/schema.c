@@ -23,6 +23,7 @@
 #include <stdio.h>
 
 #include "log/schema_parts.h"
+#include "log/search_schema.h"
 #include "log/sql.h"
 
 /* Milliseconds since 1970, for rows that somebody inserts by hand.
@@ -346,7 +347,7 @@ int schema_run(sqlite3 *sq, const char *const *sql, struct err *e)
 
 int schema_complete(sqlite3 *sq, struct err *e)
 {
-    return schema_run(sq, additions, e);
+    return schema_run(sq, additions, e) == 0 ? search_schema_complete(sq, e) : -1;
 }
 
 static int create_all(sqlite3 *sq, struct err *e)

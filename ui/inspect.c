@@ -265,6 +265,26 @@ static void draw_tabs(struct canvas *c, int row, const struct inspect *x)
     }
 }
 
+/* Lines are as many more as they are shorter: the user stays about where he is, and on
+ * the hit of a search exactly. */
+static void change_width(struct inspect *x, struct db *db, int width)
+{
+    int part = x->is_made ? inspect_part_here(x) : -1;
+    size_t title = part >= 0 ? inspect_title_line(x, part) : 0, old = (size_t)x->width;
+    size_t *line = inspect_has_cursor(x) ? &x->cursor : &x->pager.top;
+    size_t below = (*line > title ? *line - title : 0) * old / (size_t)width;
+    bool was_made = x->is_made;
+    x->width = width;
+    inspect_make(x, db);
+    if (!was_made || old == 0)
+        return;
+    *line = (part >= 0 ? inspect_title_line(x, part) : 0) + below;
+    if (x->pager.count && *line >= x->pager.count)
+        *line = x->pager.count - 1;
+    if (x->pager.hit_at != (size_t)-1)
+        x->cursor = pager_show(&x->pager, x->pager.hit_at);
+}
+
 /* Below the tabs: a rule, and on it what there is to say about the tab. */
 static void draw_rule(struct canvas *c, int row, const struct inspect *x)
 {
@@ -296,10 +316,9 @@ void inspect_draw(struct canvas *c, struct inspect *x, struct db *db, int top, i
     }
     draw_tabs(c, top++, x);
     int rule = top++;
-    if (x->width != c->cols) {
-        x->width = c->cols;
-        x->is_made = false;
-    }
+    x->pager.rows = bottom > top ? (size_t)(bottom - top) : 1;
+    if (x->width != c->cols)
+        change_width(x, db, c->cols);
     inspect_watch(x, db);
     inspect_ready(x, db);
     draw_rule(c, rule, x);

@@ -236,12 +236,17 @@ static void test_a_hit_may_be_wrapped_and_hostile_text_is_harmless(void **state)
 static void test_the_hit_stays_when_the_window_changes(void **state)
 {
     (void)state;
-    open_request(REQUEST, ANSWER);
+    char text[8192] = "{\"system\":\"", *at = text + strlen(text);
+    for (int i = 0; i < 100; i++)
+        at += sprintf(at, "words enough to be wrapped more or less often, ");
+    sprintf(at, "needle\",\"messages\":[{\"role\":\"user\",\"content\":\"first needle, second needle\"}]}");
+    open_request(text, NULL);
     press("g/needle\nn");
     for (int cols = 60; cols < 200; cols += 9) {
         draw(20, cols);
         assert_true(find("hit 2 of 3") > 0);
-        assert_int_equal(app.inspect.pager.lines[app.inspect.cursor].node, 6); /* the first message's text */
+        assert_int_equal(style_at("needle, second"), (int)(INK_LABEL | STYLE_BOLD)); /* and is seen */
+        assert_int_equal(app.inspect.pager.lines[app.inspect.cursor].node, 4); /* the message's text */
     }
 }
 

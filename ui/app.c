@@ -41,6 +41,7 @@ void app_done(struct app *a)
     call_page_done(&a->breaks);
     break_sums_done(&a->reasons);
     spend_chart_done(&a->chart);
+    filter_choices_done(&a->choices);
     free(a->copy_text);
     routes_done(a);
 }
@@ -169,7 +170,9 @@ static void open_selected(struct app *a)
     const struct call *call = feed_selected(app_feed(a));
     if (!call)
         call = feed_newest(app_feed(a));
-    if (call)
+    if (call && app_feed(a) == &a->feed)
+        inspector_open_found(a, call->id);
+    else if (call)
         inspector_open(a, call->id);
 }
 
@@ -183,7 +186,7 @@ static void go_back(struct app *a)
     bool is_table = a->view == VIEW_LIVE || a->view == VIEW_CALLS;
     if (is_table && a->feed.selected_id)
         say_if_failed(a, feed_follow(&a->feed, a->db, &e), &e);
-    else if (is_table && a->filter_text[0])
+    else if ((is_table || a->view == VIEW_CACHE) && a->filter_text[0])
         filter_clear(a);
     else if (is_table && a->feed.session_id) {
         feed_set_session(&a->feed, NULL);

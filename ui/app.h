@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 #include "log/db.h"
+#include "log/filter_complete.h"
 #include "ui/canvas.h"
 #include "ui/dashboard.h"
 #include "ui/feed.h"
@@ -46,6 +47,8 @@ struct app {
     struct picker picker;
     struct field filter_field;
     char filter_text[FIELD_MAX]; /* the one in force */
+    struct filter_choices choices;  /* what its word can become, while they are shown */
+    size_t choice_at;               /* the one that stands in the field; choices.count: none yet */
     char filter_error[ERR_TEXT_MAX];
     int64_t filter_count; /* calls that match; -1 unknown */
     size_t sort_cursor;
@@ -139,6 +142,7 @@ bool app_has_feed(const struct app *a);
 
 /* app_filter.c, app_inspect.c, app_copy.c, app_switch.c, app_lists.c: what keys do. */
 void inspector_open(struct app *a, int64_t id);
+void inspector_open_found(struct app *a, int64_t id); /* at what the filter looked for in texts */
 bool inspector_act(struct app *a, enum action action); /* did it mean something there? */
 void inspector_search_key(struct app *a, int key);
 void copy_selected(struct app *a);
@@ -146,6 +150,7 @@ bool copy_key(struct app *a, int key); /* false: the key is for what lies below 
 void filter_open(struct app *a);
 void filter_key(struct app *a, int key);
 void filter_invert(struct app *a);
+void filter_draw_choices(struct canvas *c, int row, const struct app *a);
 void filter_clear(struct app *a);
 /* How many calls match what is in force, into filter_count. */
 NODISCARD int filter_count(struct app *a, struct err *e);

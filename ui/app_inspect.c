@@ -1,4 +1,6 @@
 /* Inspect's keys: from call to call, the search, folding and turning pages. */
+#include <string.h>
+
 #include "ui/app.h"
 
 void inspector_open(struct app *a, int64_t id)
@@ -95,6 +97,50 @@ static void open_other_half(struct app *a)
         inspect_go_to_tool(&a->inspect, a->db, to, id);
     app_notice(a, INK_DIM, "The %s, in call %lld.  o goes back.", to == TAB_REQUEST ? "result" : "tool's call",
                (long long)call_id);
+}
+
+/* What the first text:WORDS of a filter looks for; a quote's backslash keeps the next
+ * character.  false: the filter has none. */
+static bool words_of_filter(const char *filter, char out[FIELD_MAX])
+{
+    const char *at = filter;
+    size_t len = 0;
+    while (strncmp(at, "text:", 5) != 0) {
+        at = strchr(at, ' ');
+        if (!at)
+            return false;
+        at += strspn(at, " ");
+    }
+    at += 5;
+    bool is_quoted = *at == '"';
+    for (at += is_quoted; *at && *at != (is_quoted ? '"' : ' '); at++) {
+        if (is_quoted && *at == '\\' && at[1])
+            at++;
+        if (len + 1 < FIELD_MAX)
+            out[len++] = *at;
+    }
+    out[len] = '\0';
+    return len > 0;
+}
+
+/* Where the words are: in the request, or else in the response. */
+void inspector_open_found(struct app *a, int64_t id)
+{
+    static const enum inspect_tab tabs[] = {TAB_REQUEST, TAB_RESPONSE};
+    char words[FIELD_MAX];
+    struct inspect *x = &a->inspect;
+    inspector_open(a, id);
+    if (!x->is_open || !words_of_filter(a->filter_text, words))
+        return;
+    for (size_t i = 0; i < sizeof(tabs) / sizeof(tabs[0]); i++) {
+        inspect_turn(x, (int)tabs[i] - (int)x->tab);
+        inspect_search_start(x, a->db, words);
+        if (x->search.total)
+            return;
+    }
+    inspect_search_end(x);
+    inspect_turn(x, TAB_OVERVIEW - (int)x->tab);
+    app_notice(a, INK_DIM, "\"%s\" is in the call, but not as one text; / looks for a part of it.", words);
 }
 
 /* ---- Keys ------------------------------------------------------------------------ */

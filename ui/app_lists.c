@@ -1,4 +1,5 @@
 /* The lists behind Cache and Spend: loading, moving, opening. */
+#include <stdio.h>
 #include <string.h>
 
 #include "base/clock.h"
@@ -64,7 +65,9 @@ static int load_spend(struct app *a, struct err *e)
 
 static int load_breaks(struct app *a, struct err *e)
 {
-    struct filter *f = filter_parse("breaks", e);
+    char words[FIELD_MAX + 8];
+    snprintf(words, sizeof(words), "breaks %s", a->filter_text);
+    struct filter *f = filter_parse(words, e);
     if (!f)
         return -1;
     struct call_query q = {.filter = f, .sort = SORT_ID, .descending = true, .limit = 50};

@@ -109,6 +109,14 @@ static int draw_reasons(struct canvas *c, int top, int bottom, const struct app 
     return top + 1;
 }
 
+/* The filter holds in the list alone; the sums above it are of all calls. */
+static void draw_breaks_heading(struct canvas *c, int row, const struct app *a)
+{
+    char text[FIELD_MAX + 48];
+    snprintf(text, sizeof(text), "Breaks, newest first%s%s", a->filter_text[0] ? ", filter " : "", a->filter_text);
+    canvas_heading(c, row, 1, c->cols - 2, text);
+}
+
 void cache_draw(struct canvas *c, struct app *a, int top, int bottom)
 {
     int width = c->cols - 3;
@@ -123,10 +131,11 @@ void cache_draw(struct canvas *c, struct app *a, int top, int bottom)
                    INK_PLAIN, &r->totals);
     }
     top = draw_reasons(c, top + 1, bottom, a);
-    canvas_heading(c, top++, 1, c->cols - 2, "Breaks, newest first");
+    draw_breaks_heading(c, top++, a);
     list_settle(&a->group_list, a->breaks.count, bottom > top ? (size_t)(bottom - top) : 1);
     if (a->breaks.count == 0)
-        canvas_put(c, top, 2, c->cols - 3, INK_DIM, "No break is proven so far: whatever could be read was read.");
+        canvas_put(c, top, 2, c->cols - 3, INK_DIM, a->filter_text[0] ? "No break matches the filter.  Esc clears it."
+                                     : "No break is proven so far: whatever could be read was read.");
     for (size_t i = 0; i < a->group_list.rows && a->group_list.top + i < a->breaks.count; i++) {
         size_t at = a->group_list.top + i;
         draw_break(c, top + (int)i, a, &a->breaks.calls[at], at == a->group_list.selected);

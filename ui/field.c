@@ -145,6 +145,19 @@ bool field_key(struct field *f, int key, bool *changed)
     return true;
 }
 
+bool field_replace(struct field *f, size_t from, size_t to, const char *text)
+{
+    size_t len = strlen(text);
+    if (from > to || to > f->len || f->len - (to - from) + len >= FIELD_MAX)
+        return false;
+    cut(f, from, to);
+    memmove(f->text + from + len, f->text + from, f->len - from + 1);
+    memcpy(f->text + from, text, len);
+    f->len += len;
+    f->at = from + len;
+    return true;
+}
+
 void field_draw(struct canvas *c, int row, int col, int width, const struct field *f)
 {
     size_t from = 0;

@@ -19,6 +19,8 @@ struct field {
 void field_set(struct field *f, const char *text); /* cursor at the end */
 /* Was the key one of editing?  *changed tells whether the text is another now. */
 bool field_key(struct field *f, int key, bool *changed);
+/* Put text in the place of the bytes from … to, the cursor behind it; false: no room. */
+bool field_replace(struct field *f, size_t from, size_t to, const char *text);
 /* Draws the text with a cursor, scrolled so that the cursor is seen. */
 void field_draw(struct canvas *c, int row, int col, int width, const struct field *f);
 

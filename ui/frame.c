@@ -184,6 +184,8 @@ static void draw_status(struct canvas *c, int row, const struct app *a)
     if (!frame_has_tabs(c) && a->view != VIEW_LIVE)
         add(&s, false, 2, 1, STYLE_BOLD | STYLE_UNDERLINE, view_names[a->view]);
     add_gateway(&s, a);
+    if (a->filter_text[0] && (a->view == VIEW_SESSIONS || a->view == VIEW_SPEND)) /* they are of all calls */
+        add(&s, false, 3, 1, INK_WARN, "filter not here");
     add_address(&s, a);
     add_credits(&s, a);
     add_in_force(&s, a);
@@ -314,6 +316,7 @@ void frame_draw_bottom(struct canvas *c, const struct app *a)
         int error = a->filter_error[0] ? c->cols / 2 : 0;
         field_draw(c, row, 1 + used, c->cols - used - 2 - error, &a->filter_field);
         canvas_put_right(c, row, c->cols - error, error - 1, INK_BAD, a->filter_error);
+        filter_draw_choices(c, row - 1, a);
         return;
     }
     if (a->overlay == PLACE_SEARCH) {

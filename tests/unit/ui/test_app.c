@@ -195,6 +195,62 @@ static void test_a_wrong_filter_is_told_in_place(void **state)
     assert_string_equal(app.filter_text, "");
 }
 
+static void test_a_filter_is_completed_by_tab(void **state)
+{
+    (void)state;
+    start(300);
+    press("/mod\t");
+    assert_string_equal(app.filter_field.text, "model"); /* as far as all are alike */
+    see("model:  model_asked:");
+    press("\t\t");
+    assert_string_equal(app.filter_field.text, "model_asked:");
+    app_key(&app, KEY_CODE_BACK_TAB);
+    assert_string_equal(app.filter_field.text, "model:");
+    press("op\t"); /* typing on: a value now, the only one */
+    assert_string_equal(app.filter_field.text, "model:claude-opus-5-5");
+    see_no("model_asked");
+    press(" who:sub\t session:\t");
+    assert_string_equal(app.filter_field.text, "model:claude-opus-5-5 who:subagent session:");
+    see("api-refactor  docs-site");
+    press("\t");
+    assert_string_equal(app.filter_field.text, "model:claude-opus-5-5 who:subagent session:api-refactor");
+    press("\033"); /* the choices first */
+    assert_int_equal(app.overlay, PLACE_FILTER);
+    press("\n");
+    see("filter model:claude-opus-5-5 who:subagent session:api-refactor");
+    assert_int_equal(app.filter_count, 0);
+    press("/");
+    app_key(&app, KEY_CTRL('U'));
+    press("nothing-at-all\t");
+    see("Nothing in the log completes this.");
+}
+
+static void test_views_tell_whether_the_filter_holds(void **state)
+{
+    (void)state;
+    start(30);
+    tmplog_run("UPDATE call SET cache_break = 'tool: Bash' WHERE id IN (4, 5)");
+    press("/session:docs-site\n");
+    see("filter session:docs-site");
+    press("2");
+    see("filter session:docs-site");
+    press("3");
+    see("filter not here");
+    press("5");
+    see("filter not here");
+    press("4");
+    see("Breaks, newest first, filter session:docs-site");
+    assert_int_equal(app.breaks.count, 1); /* call 4 is of s1 */
+    press("/");
+    app_key(&app, KEY_CTRL('U'));
+    press("session:nightly\n");
+    assert_int_equal(app.view, VIEW_CACHE);
+    assert_int_equal(app.breaks.calls[0].id, 5);
+    press("\033");
+    see_no("filter session");
+    assert_int_equal(app.breaks.count, 2);
+}
+
 static void test_sorting_by_a_chosen_column(void **state)
 {
     (void)state;
@@ -659,6 +715,8 @@ int main(void)
         WITH_LOG(test_errors_are_found_in_both_directions),
         WITH_LOG(test_filter_holds_until_cleared),
         WITH_LOG(test_a_wrong_filter_is_told_in_place),
+        WITH_LOG(test_a_filter_is_completed_by_tab),
+        WITH_LOG(test_views_tell_whether_the_filter_holds),
         WITH_LOG(test_sorting_by_a_chosen_column),
         WITH_LOG(test_enter_inspects_and_escape_comes_back),
         WITH_LOG(test_brackets_walk_from_call_to_call),

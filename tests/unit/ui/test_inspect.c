@@ -250,6 +250,29 @@ static void test_the_hit_stays_when_the_window_changes(void **state)
     }
 }
 
+static void open_found(const char *filter)
+{
+    inspect_close(&app.inspect);
+    snprintf(app.filter_text, sizeof app.filter_text, "%s", filter);
+    press("\n");
+}
+
+static void test_a_call_found_by_its_text_is_opened_there(void **state)
+{
+    (void)state;
+    open_request(REQUEST, ANSWER);
+    open_found("model:opus text:\"needle sharp\"");
+    see("\"needle sharp\" hit 1 of 1");
+    open_found("text:Done !x");
+    see("Overview");
+    see("not as one text");
+    open_found("text:\"look for\"");
+    see("\"look for\" hit 1 of 1");
+    assert_int_equal(app.inspect.tab, TAB_RESPONSE);
+    open_found("context:x");
+    assert_string_equal(app.inspect.search.words, "");
+}
+
 /* ---- The answer, copying ---- */
 
 static void test_the_answer_lays_tool_calls_out(void **state)
@@ -417,6 +440,7 @@ int main(void)
         WITH_LOG(test_a_search_goes_on_in_the_other_tabs),
         WITH_LOG(test_a_hit_may_be_wrapped_and_hostile_text_is_harmless),
         WITH_LOG(test_the_hit_stays_when_the_window_changes),
+        WITH_LOG(test_a_call_found_by_its_text_is_opened_there),
         WITH_LOG(test_the_answer_lays_tool_calls_out),
         WITH_LOG(test_copying_takes_what_the_cursor_is_on),
         WITH_LOG(test_tool_calls_are_joined_to_their_results),

@@ -28,6 +28,8 @@ NOT_RUN = [
 ]
 # A command may well say that something is wrong: this HOME is not set up.
 MAY_FAIL = [r"^spantop doctor$"]
+# These ask on a terminal before they spend anything.
+ASKS = r"^spantop replay\b"
 # These run until they are ended.
 STAYS = r"^spantop (serve|sim|demo)\b"
 # These bring up a gateway of their own, beside the one of the test.
@@ -56,7 +58,8 @@ def fill_in(line):
     line = re.sub(r"^build/", "", line).replace("$(build/", "$(")
     line = re.sub(r"(?<=--session )ID\b", SESSION, line)
     line = re.sub(r"\bID\b", "1", line)
-    return re.sub(r"\bNAME\b", "claude-opus-5-5", line)
+    line = re.sub(r"\bNAME\b", "claude-opus-5-5", line)
+    return line + " --yes" if re.search(ASKS, line) else line
 
 
 def matches(patterns, line):
@@ -66,7 +69,7 @@ def matches(patterns, line):
 @pytest.fixture
 def shell(stage, sim):
     """shell(line): as a user types it, in a HOME with a key file and a log of some calls."""
-    gateway = stage.gateway(sim)
+    gateway = stage.gateway(sim, env={"RESPAN_API_KEY": KEY})
     headers = [("X-Claude-Code-Session-Id", SESSION)]
     for _ in range(CALLS):
         gateway.messages({"model": "claude-opus-4-8", "max_tokens": 9, "messages": [{"role": "user", "content": "[[sim text x]]"}]}, headers)
@@ -94,7 +97,13 @@ def shell(stage, sim):
             return subprocess.CompletedProcess(line, 0, "", "")
         return subprocess.run([*shell, "-c", line], env=stage.environment(env), cwd=stage.folder, stdin=subprocess.DEVNULL,
                               capture_output=True, text=True, timeout=4 * LIMIT_S)
-    run.log, run.folder = gateway.log, stage.folder
+
+    def start_anew():
+        """Commands in sentences do not build on one another."""
+        for page in stage.folder.glob("*.html"):  # an export overwrites nothing
+            page.unlink()
+        gateway.log.execute("UPDATE routes SET enabled = 0")  # replay refuses what a route would turn elsewhere
+    run.log, run.start_anew = gateway.log, start_anew
     return run
 
 
@@ -124,8 +133,8 @@ def test_every_command_runs(shell, path):
     for line, is_typed in lines:
         if matches([pattern for pattern, _ in NOT_RUN], line):
             continue
-        for page in shell.folder.glob("*.html"):  # an export overwrites nothing
-            page.unlink()
+        if not is_typed:
+            shell.start_anew()
         done = shell(fill_in(line))
         told = f"{path.name}: {line}\nstatus {done.returncode}\n{done.stdout}{done.stderr}"
         if not is_typed and done.returncode == 2:

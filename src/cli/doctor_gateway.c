@@ -92,7 +92,9 @@ static void check_log(struct report *r, const struct settings *s)
         return;
     }
     struct db *db = db_open(s->log_path, DB_READ, &e);
-    if (db)
+    if (db && db_is_remote(s->log_path, &e))
+        report_add(r, "log", CHECK_WARN, "keep the log on a local disk: --log, or log in spantop.conf", "%s", e.text);
+    else if (db)
         report_ok(r, "log", "%s opens", s->log_path);
     else
         report_add(r, "log", CHECK_FAIL, NULL, "%s", e.text);

@@ -67,23 +67,26 @@ static int check_folder(const char *path, struct err *e)
 }
 
 /* Shared memory between processes needs one host and working locks. */
-static void warn_of_network(const char *path)
+bool db_is_remote(const char *path, struct err *warning)
 {
     static const struct {
         unsigned long magic;
         const char *name;
     } remote[] = {
-        {0x6969, "NFS"},     {0x517B, "SMB"},      {0xFF534D42, "CIFS"},
-        {0xFE534D42, "SMB"}, {0x65735546, "FUSE"}, {0x01021997, "9p"},
+        {0x6969, "NFS"},     {0x517B, "SMB"},       {0xFF534D42, "CIFS"},      {0xFE534D42, "SMB"},   {0x65735546, "FUSE"},
+        {0x01021997, "9p"},  {0x5346414F, "AFS"},   {0x00C36400, "Ceph"},      {0x786F4256, "VirtualBox"},
     };
     struct statfs fs;
     if (statfs(path, &fs) != 0)
-        return;
-    for (size_t i = 0; i < sizeof remote / sizeof *remote; i++)
-        if ((unsigned long)fs.f_type == remote[i].magic)
-            diag_line("the log %s lies on a %s file system, where its locks may not hold; name one on a local disk "
-                      "with --log",
-                      path, remote[i].name);
+        return false;
+    for (size_t i = 0; i < sizeof remote / sizeof *remote; i++) {
+        if ((unsigned long)fs.f_type != remote[i].magic)
+            continue;
+        err_set(warning, "the log %s lies on a %s file system, where its locks may not hold; name one on a local disk with --log",
+                path, remote[i].name);
+        return true;
+    }
+    return false;
 }
 
 static int make_file(const char *path, struct err *e)
@@ -274,8 +277,6 @@ struct db *db_open(const char *path, enum db_mode mode, struct err *e)
         goto fail;
     db->dev = st.st_dev;
     db->ino = st.st_ino;
-    if (mode == DB_CREATE)
-        warn_of_network(path);
     if (mode != DB_READ)
         reserve_drop_if_full(path);
     if (open_sqlite(db, mode, e) != 0 || prepare_log(db, mode, e) != 0 || start_wal(db, mode, e) != 0)

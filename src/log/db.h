@@ -28,6 +28,8 @@ const char *db_path(const struct db *db);
 bool db_changed(struct db *db);
 /* Was the file deleted, replaced or emptied under us? */
 bool db_is_replaced(struct db *db);
+/* Does it lie on a network file system, so that damage is possible?  warning says it. */
+bool db_is_remote(const char *path, struct err *warning);
 /* Is nothing at its path that could be lost: no file, or an empty one? */
 bool db_is_vacant(const struct db *db);
 /* After db_is_replaced(), by the gateway alone: make the path ready for another log.

@@ -87,7 +87,7 @@ struct journal_stats {
     int64_t queue_bytes;
     int64_t written_calls;
     char error[ERR_TEXT_MAX]; /* why it cannot write now; "" when it can */
-    char notice[ERR_TEXT_MAX]; /* the last time another log had to be begun: when, why, what is lost; "" never */
+    char notice[ERR_TEXT_MAX]; /* to be known: another log was begun (when, why, what is lost), or it is on a network; "" */
     int64_t logs;             /* how often that was: then other connections must be opened anew */
 };
 void journal_stats(struct journal *j, struct journal_stats *s);

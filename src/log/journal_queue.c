@@ -445,8 +445,12 @@ void queue_set_notice(struct queue *q, const char *text)
 {
     pthread_mutex_lock(&q->lock);
     snprintf(q->stats.notice, sizeof q->stats.notice, "%s", text);
-    q->logs++;
     pthread_mutex_unlock(&q->lock);
+}
+
+void queue_count_log(struct queue *q)
+{
+    q->logs++;
 }
 
 int64_t queue_logs(const struct queue *q)

@@ -96,8 +96,8 @@ void queue_release(struct queue *q, size_t bytes, int64_t calls_written);
 void queue_set_ids(struct queue *q, int64_t next, int64_t limit);
 int64_t queue_unused_ids(struct queue *q); /* the first not handed out */
 void queue_set_error(struct queue *q, const char *text);
-/* Another log was begun. */
 void queue_set_notice(struct queue *q, const char *text);
+void queue_count_log(struct queue *q); /* another one was begun */
 int64_t queue_logs(const struct queue *q); /* any thread */
 void queue_count_dropped(struct queue *q, int64_t rows, int64_t bodies);
 

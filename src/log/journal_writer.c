@@ -129,6 +129,15 @@ static void close_log(struct writer *w)
     db_close(w->db);
 }
 
+static void tell_where(struct writer *w)
+{
+    struct err warning;
+    if (!db_is_remote(w->options->path, &warning))
+        return;
+    diag_line("%s", warning.text);
+    queue_set_notice(w->queue, warning.text);
+}
+
 struct writer *writer_open(const struct journal_options *o, struct queue *q, struct err *e)
 {
     struct writer *w = xcalloc(1, sizeof *w);
@@ -138,6 +147,7 @@ struct writer *writer_open(const struct journal_options *o, struct queue *q, str
         writer_free(w);
         return NULL;
     }
+    tell_where(w);
     w->look_us = clock_mono_us() + LOOK_US;
     w->reserve = reserve_open(o->path);
     return w;
@@ -173,6 +183,7 @@ static void tell_other_log(struct writer *w, bool is_new, bool is_carried)
         err_set(&e, "the log %s was emptied: a new one was begun at %s; its calls, presets, budgets and settings are "
                 "gone, the routes hold until the next switch", w->options->path, at);
     queue_set_notice(w->queue, e.text);
+    queue_count_log(w->queue);
     diag_line("%s", e.text);
 }
 

@@ -42,7 +42,7 @@ struct peer_health {
     int64_t refused;
     int64_t routes_version;
     char problem[ERR_TEXT_MAX]; /* why the journal cannot write; "" */
-    char notice[ERR_TEXT_MAX];  /* that it had to begin another log, when and why; "" */
+    char notice[ERR_TEXT_MAX];  /* what is to be known of the log, journal.h; "" */
 };
 /* GET /spantop/health at address (ADDR:PORT, numeric) within timeout_ms.  The page is
  *   {"status":"ok","version","started_at","in_flight","calls","dropped","dropped_bodies",

@@ -17,7 +17,7 @@ import time
 
 import pytest
 from load import Load
-from spantop import KEY, LIMIT_S, SLOWER, Log, wait_for
+from spantop import KEY, LIMIT_S, ROOT, SLOWER, Log, wait_for
 
 LOCK_S = float(os.environ.get("SPANTOP_LOCK_S", "3"))
 NOTICED_S = 1.0
@@ -522,3 +522,18 @@ def test_disk_that_turns_read_only_stops_no_stream(stage, sim, ext4):
     gateway.signal(signal.SIGTERM)
     assert gateway.wait_end() == 0, "it ends all the same"
     assert "could not be written" in gateway.stderr
+
+
+# -- A network file system ----------------------------------------------------------------------
+if SLOWER == 1:  # the sanitizers preload something themselves
+    def test_log_on_a_network_is_warned_of(stage, sim):
+        shim = stage.folder / "network_shim.so"
+        subprocess.run(["cc", "-shared", "-fPIC", "-o", shim, ROOT / "tests/lib/network_shim.c"], check=True)
+        env = {"LD_PRELOAD": shim}
+        gateway = stage.gateway(sim, env=env)
+        ask(gateway)
+        told = gateway.health()["notice"]
+        assert "NFS" in told and "local disk" in told and str(gateway.log.path) in told
+        assert told in gateway.stderr and told == status(stage, gateway)["notice"]
+        doctor = stage.run("--log", gateway.log.path, "doctor", env=env)
+        assert told in " ".join(doctor.stdout.split()), doctor.stdout

@@ -28,6 +28,7 @@ void app_init(struct app *a, const struct dashboard_options *o, struct db *db)
     if (feed_follow(&a->feed, db, &e) < 0)
         a->data.problem = e;
     alarms_init(a);
+    first_run_init(a);
     a->second_us = clock_mono_us();
 }
 
@@ -62,6 +63,8 @@ unsigned app_place(const struct app *a)
         return a->overlay;
     if (a->inspect.is_open)
         return PLACE_INSPECT;
+    if (first_run_is_shown(a))
+        return PLACE_WELCOME;
     return a->view == VIEW_SESSIONS && a->timeline.is_open ? (unsigned)PLACE_TIMELINE : 1u << a->view;
 }
 
@@ -98,7 +101,7 @@ bool app_can_open(const struct app *a)
 
 bool app_is_moving(const struct app *a)
 {
-    return a->data.running > 0;
+    return a->data.running > 0 || (first_run_is_shown(a) && !a->o->is_demo);
 }
 
 /* ---- Time ---------------------------------------------------------------- */
@@ -143,6 +146,7 @@ bool app_tick(struct app *a)
         is_fresh = true;
     }
     is_fresh |= alarms_tick(a);
+    is_fresh |= first_run_tick(a);
     switch_check(a);
     return is_fresh || changed || is_second || was_watching;
 }
@@ -308,6 +312,12 @@ static void act_elsewhere(struct app *a, enum action action)
     case ACTION_ALARMS:
         alarms_open(a);
         break;
+    case ACTION_DEMO:
+        if (a->o->play_demo)
+            a->wants_demo = true;
+        else
+            app_notice(a, INK_DIM, "Type spantop demo in a terminal; this one cannot play it.");
+        break;
     case ACTION_FILTER:
         filter_open(a);
         break;
@@ -376,7 +386,7 @@ static void help_key(struct app *a, int key)
     enum action action = keys_action(PLACE_HELP, key);
     int by = move_by(action, 10);
     if (action == ACTION_BACK)
-        a->overlay = a->below == PLACE_INSPECT ? 0 : a->below;
+        a->overlay = a->below == PLACE_ROUTES || a->below == PLACE_ALARMS ? a->below : 0;
     else if (action == ACTION_LEAVE)
         a->wants_leave = true;
     else if (action == ACTION_REDRAW)
@@ -392,6 +402,7 @@ static void help_key(struct app *a, int key)
 void app_key(struct app *a, int key)
 {
     a->notice_until_us = 0; /* whoever presses a key has read it */
+    first_run_dismiss(a);
     if (a->overlay == PLACE_COPY && copy_key(a, key))
         return;
     switch (a->overlay) {

@@ -17,6 +17,7 @@
 #include "ui/dashboard.h"
 #include "ui/feed.h"
 #include "ui/field.h"
+#include "ui/first_run.h"
 #include "ui/inspect.h"
 #include "ui/keys.h"
 #include "ui/picker.h"
@@ -41,7 +42,7 @@ struct app {
     struct feed feed; /* Live and Calls show the same list */
     enum view view;
     unsigned overlay; /* PLACE_* of what lies above the view, or 0 */
-    unsigned below;   /* what the help lies above: 0, PLACE_INSPECT, PLACE_ROUTES or PLACE_ALARMS */
+    unsigned below;   /* what the help lies above: 0, PLACE_INSPECT, _ROUTES, _ALARMS or _WELCOME */
     struct inspect inspect;
     struct field search_field; /* of Inspect */
     struct picker picker;
@@ -91,10 +92,15 @@ struct app {
     /* A switch written but not yet seen by the gateway. */
     int64_t switch_version, switch_deadline_us;
 
+    enum first_run first_run;
+    int64_t first_run_until_us;
+    char first_run_text[320]; /* of the line; "": none yet */
+
     int64_t second_us; /* of the last once-a-second look */
     bool wants_leave;
     bool wants_redraw; /* Ctrl-L: everything anew */
     bool wants_bell;
+    bool wants_demo;
     int width, height; /* of the last drawing */
 };
 
@@ -128,13 +134,11 @@ void calls_draw(struct canvas *c, struct app *a, int top, int bottom);
 void sessions_draw(struct canvas *c, struct app *a, int top, int bottom);
 void cache_draw(struct canvas *c, struct app *a, int top, int bottom);
 void spend_draw(struct canvas *c, struct app *a, int top, int bottom);
-void greeting_draw(struct canvas *c, struct app *a, int top, int bottom);
 void help_draw(struct canvas *c, struct app *a);
 void help_open(struct app *a);
 void sorter_draw(struct canvas *c, struct app *a);
 void routes_draw(struct canvas *c, struct app *a, int top, int bottom);
 void table_draw(struct canvas *c, struct app *a, int top, int bottom, bool with_all);
-bool table_is_greeting(const struct app *a); /* the log is empty */
 
 /* The list of calls on the screen, or below what lies above it. */
 struct feed *app_feed(struct app *a);

@@ -71,6 +71,24 @@ static void stop_and_go_on(struct app *a, struct screen *s)
     a->wants_redraw = true;
 }
 
+/* Another program has the terminal until it ends.  The keys that stop or interrupt go
+ * to both: it is stopped with us, and an interrupt is its own affair. */
+static void play_demo(struct app *a, struct screen *s)
+{
+    struct err e = {""};
+    screen_suspend(s);
+    handle(SIGINT, SIG_IGN);
+    handle(SIGTSTP, can_stop ? SIG_DFL : SIG_IGN);
+    handle(SIGCONT, SIG_DFL);
+    int rc = a->o->play_demo(a->o->arg, &e);
+    catch_signals();
+    got_interrupt = got_stop = got_continue = 0;
+    screen_resume(s);
+    a->wants_redraw = true;
+    if (rc != 0)
+        app_notice(a, INK_BAD, "%s", e.text);
+}
+
 /* All keys that wait, before the next drawing. */
 static bool take_keys(struct app *a, struct screen *s)
 {
@@ -153,6 +171,11 @@ static void run(struct app *a, struct screen *s)
         }
         if (a->wants_leave)
             break;
+        if (a->wants_demo) {
+            a->wants_demo = false;
+            play_demo(a, s);
+            need = true;
+        }
         need |= app_tick(a);
         if (clock_mono_us() - looked_us > 1000 * 1000) {
             looked_us = clock_mono_us();

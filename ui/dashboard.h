@@ -17,9 +17,12 @@ struct dashboard_options {
     bool color;              /* false: --no-color or NO_COLOR */
     bool bell;               /* ring the terminal's at an alarm */
     bool unicode;            /* false: --no-unicode or a locale that cannot */
-    const char *setup_lines; /* the lines to type, for the empty greeting (no secret in it) */
+    const char *setup_lines; /* the lines to type in the other terminal (no secret in them) */
+    const char *key_lines;   /* and here, where there is no Respan key */
     /* Start the gateway again after it died; NULL when that cannot be done. */
     int (*restart_gateway)(void *arg, struct err *e);
+    /* Play the demo on this terminal until it is left; NULL when that cannot be done. */
+    int (*play_demo)(void *arg, struct err *e);
     void *arg;
 };
 

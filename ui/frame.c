@@ -240,6 +240,9 @@ static void alert_text(const struct app *a, char *out, size_t size, char *hint, 
     else if (d->has_health && d->health.dropped + d->health.dropped_bodies > 0)
         snprintf(out, size, "%lld calls and %lld bodies could not be logged since the gateway started.",
                  (long long)d->health.dropped, (long long)d->health.dropped_bodies);
+    else if (d->bearer != BEARER_NONE)
+        snprintf(out, size, "Unset ANTHROPIC_AUTH_TOKEN: claude sends it %sinstead of its key.  spantop doctor finds it.",
+                 d->bearer == BEARER_REFUSED ? "(and is refused) " : "as a bearer token ");
     else if (!d->is_blocked && alarms_line(a, out, size))
         alarm_hint(a, hint, hint_size);
     else if (d->budget[0])
@@ -344,6 +347,7 @@ int frame_draw(struct canvas *c, struct app *a, int *bottom)
     alert_text(a, alert, sizeof(alert), hint, sizeof(hint));
     if (alert[0])
         draw_alert(c, row++, alert, hint);
+    row += first_run_draw_line(c, row, a);
     if (frame_has_tabs(c)) {
         draw_tabs(c, row, a);
         row += 2;

@@ -95,6 +95,7 @@ static void collect(struct items *s, const struct app *a)
     add_heading(s, a->below == PLACE_INSPECT  ? "Keys in Inspect"
                    : a->below == PLACE_ROUTES ? "Keys in Routes"
                    : a->below == PLACE_ALARMS ? "Keys in Alarms"
+                   : a->below == PLACE_WELCOME ? "Keys before the first call"
                                               : titles[a->view]);
     add_keys(s, a->below ? a->below : 1u << a->view);
     if (!a->below && (a->view == VIEW_LIVE || a->view == VIEW_CALLS)) {
@@ -105,7 +106,9 @@ static void collect(struct items *s, const struct app *a)
 
 void help_open(struct app *a)
 {
-    a->below = a->overlay ? a->overlay : a->inspect.is_open ? PLACE_INSPECT : 0;
+    a->below = app_place(a);
+    if (!(a->below & (PLACE_INSPECT | PLACE_ROUTES | PLACE_ALARMS | PLACE_WELCOME)))
+        a->below = 0;
     a->overlay = PLACE_HELP;
     a->help_top = 0;
 }

@@ -3,7 +3,7 @@
 #define TABLES  (PLACE_LIVE | PLACE_CALLS)
 #define LISTS   (TABLES | PLACE_SESSIONS | PLACE_CACHE | PLACE_SPEND)
 #define VIEWS   LISTS
-#define PAGES   (VIEWS | PLACE_INSPECT | PLACE_TIMELINE)
+#define PAGES   (VIEWS | PLACE_INSPECT | PLACE_TIMELINE | PLACE_WELCOME)
 /* Lists that lie above a view. */
 #define OVERS   (PLACE_ROUTES | PLACE_ALARMS)
 #define SCROLLS (PAGES | PLACE_HELP | OVERS)
@@ -11,6 +11,7 @@
 #define SWITCHES (TABLES | PLACE_SESSIONS | PLACE_TIMELINE | PLACE_INSPECT)
 
 static const struct key_binding table[] = {
+    {PLACE_WELCOME, {'d'}, ACTION_DEMO, "d", "demo", "play spantop demo, and come back here"},
     {TABLES | PLACE_CACHE | PLACE_TIMELINE,
      {KEY_CODE_ENTER},
      ACTION_OPEN,
@@ -40,6 +41,9 @@ static const struct key_binding table[] = {
     {SWITCHES, {'p'}, ACTION_PROVIDER, "p", "provider", "pin the provider, from the very next call"},
     {SWITCHES | PLACE_ROUTES, {'u'}, ACTION_UNDO, "u", "undo", "take back the last switch"},
     {PLACE_CACHE | PLACE_SPEND, {'u'}, ACTION_UNDO, "u", NULL, "take back the last switch"},
+    {PLACE_WELCOME, {'m'}, ACTION_MODEL, "m", NULL, "switch the model, from the very first call"},
+    {PLACE_WELCOME, {'p'}, ACTION_PROVIDER, "p", NULL, "pin the provider"},
+    {PLACE_WELCOME, {'u'}, ACTION_UNDO, "u", NULL, "take back the last switch"},
     {PAGES | PLACE_ROUTES, {'P'}, ACTION_PRESET, "P", NULL, "use the next preset; after the last, none"},
     {PAGES, {'b'}, ACTION_LIFT, "b", NULL, "lift the budgets that block, for an hour"},
     {PAGES, {'r'}, ACTION_ROUTES, "r", NULL, "the routes: what is switched, for whom"},
@@ -63,11 +67,11 @@ static const struct key_binding table[] = {
     {SWITCHES, {'y'}, ACTION_COPY, "y", NULL, "copy (OSC 52) as text; c as curl, j as JSON"},
     {PLACE_INSPECT, {']'}, ACTION_NEXT_CALL, "]", NULL, "the call below in the list"},
     {PLACE_INSPECT, {'['}, ACTION_PREVIOUS_CALL, "[", NULL, "the call above"},
-    {VIEWS | PLACE_TIMELINE, {'1'}, ACTION_VIEW_1, "1", NULL, "Live"},
-    {VIEWS | PLACE_TIMELINE, {'2'}, ACTION_VIEW_2, "2", NULL, "Calls: the whole log"},
-    {VIEWS | PLACE_TIMELINE, {'3'}, ACTION_VIEW_3, "3", NULL, "Sessions"},
-    {VIEWS | PLACE_TIMELINE, {'4'}, ACTION_VIEW_4, "4", NULL, "Cache"},
-    {VIEWS | PLACE_TIMELINE, {'5'}, ACTION_VIEW_5, "5", NULL, "Spend"},
+    {VIEWS | PLACE_TIMELINE | PLACE_WELCOME, {'1'}, ACTION_VIEW_1, "1", NULL, "Live"},
+    {VIEWS | PLACE_TIMELINE | PLACE_WELCOME, {'2'}, ACTION_VIEW_2, "2", NULL, "Calls: the whole log"},
+    {VIEWS | PLACE_TIMELINE | PLACE_WELCOME, {'3'}, ACTION_VIEW_3, "3", NULL, "Sessions"},
+    {VIEWS | PLACE_TIMELINE | PLACE_WELCOME, {'4'}, ACTION_VIEW_4, "4", NULL, "Cache"},
+    {VIEWS | PLACE_TIMELINE | PLACE_WELCOME, {'5'}, ACTION_VIEW_5, "5", NULL, "Spend"},
     {SCROLLS, {KEY_CODE_UP, 'k'}, ACTION_UP, "Up k", NULL, "one row up"},
     {SCROLLS, {KEY_CODE_DOWN, 'j'}, ACTION_DOWN, "Down j", NULL, "one row down"},
     {SCROLLS, {KEY_CODE_PAGE_UP, KEY_CTRL('B')}, ACTION_PAGE_UP, "PgUp", NULL, "one page up"},

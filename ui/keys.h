@@ -47,6 +47,7 @@ enum key_place {
     PLACE_ROUTE_FORM = 1 << 12,
     PLACE_SEARCH = 1 << 13, /* the line of words that Inspect looks for */
     PLACE_ALARMS = 1 << 14,
+    PLACE_WELCOME = 1 << 16, /* before the first call */
     PLACE_COPY = 1 << 15,   /* the line that offers what else to copy */
 };
 
@@ -105,6 +106,7 @@ enum action {
     ACTION_NEXT_PAGE,
     ACTION_PREVIOUS_PAGE,
     ACTION_ALARMS,
+    ACTION_DEMO,
     ACTION_COPY_CURL,
     ACTION_COPY_JSON,
     ACTION_COPY_TEXT,

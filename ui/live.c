@@ -277,8 +277,8 @@ static int middle_rows(const struct app *a, int room)
 void live_draw(struct canvas *c, struct app *a, int top, int bottom)
 {
     struct grid g;
-    if (table_is_greeting(a)) {
-        greeting_draw(c, a, top, bottom);
+    if (first_run_is_shown(a)) {
+        first_run_draw(c, a, top, bottom);
         return;
     }
     make_grid(&g, c->cols);

@@ -12,6 +12,8 @@
 #define COST_FACTOR       50
 #define SUMS_MIN_US       (500 * 1000)
 #define HEALTH_EVERY_US   (5 * 1000 * 1000)
+#define HEALTH_FIRST_US   (1000 * 1000) /* somebody waits for a first call, which may be refused */
+#define BEARER_FRESH_MS   (10 * 60 * 1000) /* who works makes a call more often */
 #define HEALTH_TIMEOUT_MS 150
 #define HEALTH_MISSES     2 /* one slow answer on a busy machine is no alarm */
 
@@ -132,7 +134,8 @@ static int read_sums(struct snapshot *s, struct db *db, struct err *e)
     memset(&page, 0, sizeof(page));
     if (reader_day_totals(db, day, day, &s->today, e) < 0 || reader_count(db, &all, &s->log_calls, e) < 0 ||
         reader_groups(db, clock_day_start_ms(s->now_ms), GROUP_PROVIDER, &page, e) < 0 || read_credits(s, db, e) < 0 ||
-        read_budgets(s, db, e) < 0 || read_alarms(s, db, e) < 0)
+        read_budgets(s, db, e) < 0 || read_alarms(s, db, e) < 0 ||
+        reader_bearer(db, s->now_ms - BEARER_FRESH_MS, &s->bearer, e) < 0)
         return -1;
     if (page.count > 1)
         qsort(page.rows, page.count, sizeof(*page.rows), by_calls);
@@ -200,7 +203,7 @@ void snapshot_check_gateway(struct snapshot *s, const char *log_path)
     if (peer_ask_health(peer.address, HEALTH_TIMEOUT_MS, &health, &e) == 0) {
         s->health = health;
         s->health_misses = 0;
-        s->health_due_us = now + HEALTH_EVERY_US;
+        s->health_due_us = now + (s->log_calls <= 0 ? HEALTH_FIRST_US : HEALTH_EVERY_US);
     } else {
         s->health_misses++; /* asked again in a second */
     }

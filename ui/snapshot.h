@@ -31,6 +31,7 @@ struct snapshot {
     struct group_page providers; /* of today */
     struct session_page sessions;
     struct route_set routes;
+    enum bearer bearer;       /* of the newest call, if that is fresh */
     struct alarm_page alarms; /* the last ones, newest first */
     int64_t running;
     struct credits credits; /* of the organisation at Respan */

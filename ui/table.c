@@ -118,15 +118,10 @@ static void draw_empty(struct canvas *c, int row, const struct app *a)
         canvas_put(c, row, 2, c->cols - 3, INK_DIM, "This session has no calls.  Esc shows every session.");
 }
 
-bool table_is_greeting(const struct app *a)
-{
-    return a->data.log_calls == 0 && a->data.running == 0 && a->feed.count == 0 && !a->filter_text[0];
-}
-
 void table_draw(struct canvas *c, struct app *a, int top, int bottom, bool with_all)
 {
-    if (table_is_greeting(a)) {
-        greeting_draw(c, a, top, bottom);
+    if (first_run_is_shown(a)) {
+        first_run_draw(c, a, top, bottom);
         return;
     }
     if (bottom - top >= HEADING_MIN_ROWS || a->filter_text[0] || a->feed.session_id)

@@ -24,6 +24,22 @@ static char *setup_lines(const struct cli *c)
     return buf_take(&b, NULL);
 }
 
+/* A gateway that was there before stays when we leave, and knows no key then either. */
+static char *key_lines(const struct cli *c, const struct started *g)
+{
+    struct buf b, command;
+    buf_init(&b);
+    buf_init(&command);
+    cli_command_line(c, "stop", &command);
+    if (!g->is_ours)
+        buf_printf(&b, "%s\n", command.data);
+    buf_reset(&command);
+    cli_command_line(c, "", &command);
+    buf_printf(&b, "export RESPAN_API_KEY=YOUR-KEY\n%s", command.data);
+    buf_done(&command);
+    return buf_take(&b, NULL);
+}
+
 static void tell_leaving(const struct cli *c, const struct started *g, bool stays)
 {
     struct buf stop;
@@ -42,11 +58,12 @@ static int dashboard(struct cli *c, struct err *e)
     bool stays;
     if (gateway_start(&screen.start, &screen.gateway, e) != 0)
         return CLI_FAILED;
-    char *lines = setup_lines(c);
+    char *setup = setup_lines(c), *key = key_lines(c, &screen.gateway);
     struct catalog *catalog = cli_catalog();
-    int r = screen_run(&screen, catalog, lines, false, e);
+    int r = screen_run(&screen, catalog, &(struct screen_lines){setup, key}, false, e);
     catalog_free(catalog);
-    free(lines);
+    free(setup);
+    free(key);
     if (gateway_leave(&c->settings, &screen.gateway, &stays, &leaving) != 0)
         cli_say("%s", leaving.text);
     else

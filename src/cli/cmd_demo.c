@@ -123,7 +123,7 @@ static int show(struct demo *d, struct err *e)
     char *lines = xasprintf(
         "export ANTHROPIC_BASE_URL=http://%s/api/anthropic/ ANTHROPIC_API_KEY=%s ANTHROPIC_AUTH_TOKEN=\nclaude",
         d->screen.gateway.peer.address, DEMO_KEY);
-    int r = screen_run(&d->screen, catalog, lines, true, e);
+    int r = screen_run(&d->screen, catalog, &(struct screen_lines){lines, NULL}, true, e);
     free(lines);
     catalog_free(catalog);
     return r;

@@ -53,6 +53,7 @@ static int serve(struct cli *c, struct err *e)
         .api_base = s->api_base,
         .log_path = s->log_path,
         .respan_key = key,
+        .key_from = settings_key_is_in_environment() ? "environment" : "file",
         .ca_file = s->ca_file,
         .catalog = catalog,
         .catalog_cache = s->fetch_models ? cache : NULL,

@@ -237,5 +237,6 @@ void cli_command_line(const struct cli *c, const char *words, struct buf *out)
         buf_puts(out, " --log ");
         shell_word(out, c->settings.log_path);
     }
-    buf_printf(out, " %s", words);
+    if (*words)
+        buf_printf(out, " %s", words);
 }

@@ -352,6 +352,12 @@ int settings_read_key(const char *path, char **key, struct err *e)
     return r;
 }
 
+bool settings_key_is_in_environment(void)
+{
+    const char *variable = getenv("RESPAN_API_KEY");
+    return variable && *variable;
+}
+
 int settings_key(const struct settings *s, char **key, struct err *e)
 {
     const char *variable = getenv("RESPAN_API_KEY");

@@ -69,6 +69,8 @@ void settings_done(struct settings *s);
 NODISCARD int settings_key(const struct settings *s, char **key, struct err *e);
 /* The key in a file, whatever the environment says. */
 NODISCARD int settings_read_key(const char *path, char **key, struct err *e);
+/* Does it come from RESPAN_API_KEY? */
+bool settings_key_is_in_environment(void);
 void key_free(char *key);
 
 #endif

@@ -1,6 +1,10 @@
 #include "cli/screen.h"
 
+#include <errno.h>
+#include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -25,7 +29,47 @@ static int restart(void *arg, struct err *e)
     return -1;
 }
 
-int screen_run(struct screen *s, const struct catalog *catalog, const char *setup_lines, bool is_demo, struct err *e)
+static void become_demo(const char *file, const struct settings *settings)
+{
+    static const int numbers[] = {SIGINT, SIGTSTP, SIGTERM, SIGHUP};
+    char *argv[8] = {"spantop", "demo"};
+    size_t count = 2;
+    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
+        signal(numbers[i], SIG_DFL);
+    if (!settings->color)
+        argv[count++] = "--no-color";
+    if (!settings->unicode)
+        argv[count++] = "--no-unicode";
+    if (settings->config_path) {
+        argv[count++] = "--config";
+        argv[count++] = settings->config_path;
+    }
+    execv(file, argv);
+    _exit(1);
+}
+
+/* A process of its own, on our terminal: log, port and simulated Respan are its own,
+ * and when it ends nothing of it is left.  A signal that wants us to end ends it. */
+static int play_demo(void *arg, struct err *e)
+{
+    struct screen *s = arg;
+    char *file = own_program(s->start.program);
+    int status = 0;
+    fflush(NULL);
+    pid_t pid = fork(), ended;
+    if (pid == 0)
+        become_demo(file, s->start.settings);
+    free(file);
+    if (pid < 0)
+        return err_set(e, "The demo cannot be started: %s.", strerror(errno));
+    while ((ended = waitpid(pid, &status, 0)) < 0 && errno == EINTR)
+        kill(pid, SIGTERM);
+    if (ended == pid && WIFEXITED(status) && WEXITSTATUS(status) == 0)
+        return 0;
+    return err_set(e, "The demo could not be played; type spantop demo in a terminal to see why.");
+}
+
+int screen_run(struct screen *s, const struct catalog *catalog, const struct screen_lines *lines, bool is_demo, struct err *e)
 {
     const struct settings *settings = s->start.settings;
     snprintf(s->address, sizeof s->address, "%s", s->gateway.peer.address);
@@ -38,7 +82,9 @@ int screen_run(struct screen *s, const struct catalog *catalog, const char *setu
         .color = settings->color,
         .unicode = settings->unicode,
         .bell = settings->bell,
-        .setup_lines = setup_lines,
+        .setup_lines = lines->setup,
+        .key_lines = lines->key,
+        .play_demo = is_demo ? NULL : play_demo,
         .restart_gateway = restart,
         .arg = s,
     };

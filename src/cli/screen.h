@@ -16,8 +16,14 @@ struct screen {
     char address[64]; /* where it listened first; set by screen_run */
 };
 
+/* What to type, told before the first call came: each line ends with a newline, but the last. */
+struct screen_lines {
+    const char *setup; /* in the other terminal */
+    const char *key;   /* here, where there is no Respan key; NULL: none is needed */
+};
+
 /* Until the user leaves. */
-NODISCARD int screen_run(struct screen *s, const struct catalog *catalog, const char *setup_lines, bool is_demo,
+NODISCARD int screen_run(struct screen *s, const struct catalog *catalog, const struct screen_lines *lines, bool is_demo,
                          struct err *e);
 
 #endif

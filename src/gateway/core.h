@@ -48,6 +48,7 @@ struct gateway {
     int64_t in_flight;                 /* of them, calls on their way upstream or back */
     int64_t calls;                     /* since the start */
     int64_t refused;                   /* by the guards and the token check */
+    const char *last_refusal;          /* its code; NULL: none yet */
     int64_t unlogged;                  /* calls carried without a row: no id could be had */
     int64_t logs;                      /* journal_logs() when routes and budgets were opened */
     int64_t routes_version;

@@ -23,6 +23,14 @@ static void refuse(struct exchange *x, const struct refusal *r)
     x->refusal = *r;
 }
 
+/* It gets no row: only the health page tells. */
+static void turn_away(struct exchange *x, const struct refusal *r)
+{
+    x->g->refused++;
+    x->g->last_refusal = r->code;
+    refuse(x, r);
+}
+
 /* Answer an error in the upstream's place; the row says why the call ended so. */
 static void fail(struct exchange *x, enum exchange_end why, const struct refusal *r)
 {
@@ -61,12 +69,11 @@ static void check_key(struct exchange *x)
     case TOKEN_PASS:
         return;
     case TOKEN_WRONG:
-        x->g->refused++;
-        refuse(x, &wrong);
+        turn_away(x, &wrong);
         return;
     case TOKEN_REPLACE:
         if (!x->g->options->respan_key)
-            refuse(x, &no_key);
+            turn_away(x, &no_key);
         return;
     }
 }
@@ -92,8 +99,7 @@ static void choose_plan(struct exchange *x, const char *target, bool is_from_her
     const char *rest;
     enum target_kind kind = target_classify(x->method, target, &rest);
     if (lacks_key(x, kind, is_from_here)) {
-        x->g->refused++;
-        refuse(x, &missing);
+        turn_away(x, &missing);
         return;
     }
     switch (kind) {
@@ -133,8 +139,7 @@ void *exchange_head(void *gateway, struct client *c, const struct client_head *h
                                     head->head_bytes,   head->folded_bytes, head->local_address};
     struct refusal refusal = guard_check(&request, g->listen_host);
     if (refusal.status) {
-        g->refused++;
-        refuse(x, &refusal);
+        turn_away(x, &refusal);
     } else {
         choose_plan(x, head->target, head->is_from_here);
     }

@@ -19,6 +19,7 @@ struct gateway_options {
     const char *api_base;        /* Respan's API base or NULL: derived from upstream */
     const char *log_path;
     const char *respan_key;      /* put in for the local token; NULL: none. Never logged. */
+    const char *key_from;        /* "environment", "file"; told on the health page */
     const char *ca_file;         /* NULL: the system's */
     struct catalog *catalog;     /* replaced when a newer list was fetched */
     const char *catalog_cache;   /* Respan's model list is fetched daily into this file; NULL: it is not */

@@ -6,6 +6,7 @@
 
 #include "base/json.h"
 #include "base/mem.h"
+#include "gateway/token.h"
 
 void headers_init(struct headers *h)
 {
@@ -188,6 +189,15 @@ static bool is_harmless(const char *name)
     return false;
 }
 
+/* A bearer that is the local token is as good as a key, any other one is
+ * ANTHROPIC_AUTH_TOKEN in the way of the key: the log must tell them apart. */
+static const char *mask(const char *name, const char *value)
+{
+    static const char local[] = "Bearer " TOKEN_PREFIX;
+    bool is_local = strcasecmp(name, "authorization") == 0 && strncasecmp(value, local, sizeof local - 1) == 0;
+    return is_local ? "(local token)" : "(masked)";
+}
+
 char *headers_to_json(const struct headers *h)
 {
     struct buf out;
@@ -196,7 +206,7 @@ char *headers_to_json(const struct headers *h)
     buf_putc(&out, '[');
     for (size_t i = 0; i < h->count; i++) {
         const char *name = headers_name(h, i);
-        const char *value = is_harmless(name) ? headers_value(h, i) : "(masked)";
+        const char *value = is_harmless(name) ? headers_value(h, i) : mask(name, headers_value(h, i));
         buf_puts(&out, i ? ",[" : "[");
         json_quote(&out, name, strlen(name));
         buf_putc(&out, ',');

@@ -41,12 +41,15 @@ struct peer_health {
     int64_t dropped_bodies;
     int64_t refused;
     int64_t routes_version;
+    char key[16];          /* where the Respan key came from: environment, file, none; "" not told */
+    char refusal[24];      /* why the last request without a row was refused: host, origin, token …; "" */
     char problem[ERR_TEXT_MAX]; /* why the journal cannot write; "" */
     char notice[ERR_TEXT_MAX];  /* what is to be known of the log, journal.h; "" */
 };
 /* GET /spantop/health at address (ADDR:PORT, numeric) within timeout_ms.  The page is
  *   {"status":"ok","version","started_at","in_flight","calls","dropped","dropped_bodies",
- *    "refused","routes_version","instance","problem","notice"}
+ *    "refused","routes_version","instance","problem","notice","key",
+ *    "refusal"}
  * instance is the token of the lock file as it is: it opens nothing.
  * -1: nobody there, silent, or another program; e says which. */
 NODISCARD int peer_ask_health(const char *address, int timeout_ms, struct peer_health *h, struct err *e);

@@ -146,6 +146,8 @@ static int parse_page(const struct buf *answer, const char *address, struct peer
     peer_json_text(page, "instance", h->instance, sizeof h->instance);
     peer_json_text(page, "version", h->version, sizeof h->version);
     peer_json_text(page, "problem", h->problem, sizeof h->problem);
+    peer_json_text(page, "key", h->key, sizeof h->key);
+    peer_json_text(page, "refusal", h->refusal, sizeof h->refusal);
     peer_json_text(page, "notice", h->notice, sizeof h->notice);
     h->started_at = peer_json_number(page, "started_at");
     h->in_flight = peer_json_number(page, "in_flight");

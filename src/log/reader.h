@@ -197,6 +197,11 @@ struct credits {
 /* The organisation's credits.  1: nobody has told them yet. */
 NODISCARD int reader_credits(struct db *db, int64_t now_ms, struct credits *c, struct err *e);
 
+/* Did the newest call since then come with a bearer token where the key is expected?
+ * Claude Code sends one when ANTHROPIC_AUTH_TOKEN is set, instead of its key. */
+enum bearer { BEARER_NONE, BEARER_SENT, BEARER_REFUSED /* and was refused with 401 or 403 */ };
+NODISCARD int reader_bearer(struct db *db, int64_t since_ms, enum bearer *bearer, struct err *e);
+
 struct log_size {
     int64_t file_bytes;       /* database and write-ahead log */
     int64_t raw_body_bytes;   /* what the kept bodies are, unpacked */

@@ -65,7 +65,9 @@ void export_span_id(char text[SPAN_ID_MAX], const char *trace_id, int64_t call_i
 
 static void put_key(struct buf *out, const char *key)
 {
-    buf_printf(out, "%s{\"key\":\"%s\",\"value\":{", out->data[out->len - 1] == '[' ? "" : ",", key);
+    buf_puts(out, out->data[out->len - 1] == '[' ? "{\"key\":\"" : ",{\"key\":\""); /* printf here took half of the time */
+    buf_puts(out, key);
+    buf_puts(out, "\",\"value\":{");
 }
 
 static void put_text(struct buf *out, const char *key, const char *value)

@@ -235,7 +235,7 @@ static void offer_words(const struct line *l)
         offer_models(l);
     else if (strcmp(name, "provider") == 0)
         offer_providers(l);
-    else if (strcmp(name, "show") == 0)
+    else if (strcmp(name, "show") == 0 || strcmp(name, "replay") == 0 || strcmp(name, "export") == 0)
         offer_from_log(l, offer_calls);
 }
 

@@ -16,6 +16,7 @@
 #include "cli/values.h"
 #include "log/call_curl.h"
 #include "log/diff.h"
+#include "log/header_list.h"
 #include "log/peer.h"
 #include "log/reader.h"
 
@@ -59,24 +60,20 @@ static int show_body(struct db *db, const struct call *c, enum body_kind kind, s
     return r;
 }
 
-/* headers is a JSON array of [name, value]. */
 static void print_headers(const char *title, const char *headers)
 {
     if (!headers)
         return;
     printf("%s\n", title);
-    size_t len = strlen(headers);
-    struct json_iter rows = json_array(headers, len, json_skip_space(headers, len, 0));
-    while (json_next(&rows)) {
-        struct json_iter pair = json_array(headers, len, rows.value.off);
+    struct json_iter all = header_list(headers);
+    struct span name, value;
+    while (header_next(&all, &name, &value)) {
         struct buf line;
         buf_init(&line);
         buf_puts(&line, "  ");
-        for (int i = 0; json_next(&pair); i++) {
-            if (i == 1)
-                buf_puts(&line, ": ");
-            json_text(headers, pair.value, &line);
-        }
+        json_text(all.s, name, &line);
+        buf_puts(&line, ": ");
+        json_text(all.s, value, &line);
         out_text(line.data, line.len);
         putchar('\n');
         buf_done(&line);

@@ -7,9 +7,9 @@
 #include "base/encode.h"
 #include "base/json.h"
 #include "base/text.h"
+#include "log/header_list.h"
 #include "log/reader.h"
 
-#define MASKED      "(masked)" /* as the gateway writes it (gateway/headers.c) */
 #define BASE64_LINE 76
 #define END         "END_OF_BODY" /* base64 has no such letter as _ */
 
@@ -54,7 +54,7 @@ static void put_header(const struct buf *name, const struct buf *value, struct b
     struct buf line;
     if (is_of_the_connection(name->data) || is_key(name->data))
         return;
-    if (strcmp(value->data, MASKED) == 0 || !is_one_line(name) || !is_one_line(value)) {
+    if (strcmp(value->data, HEADER_MASKED) == 0 || !is_one_line(name) || !is_one_line(value)) {
         buf_printf(left_out, "%s%s", left_out->len ? ", " : "", name->data);
         return;
     }
@@ -67,20 +67,17 @@ static void put_header(const struct buf *name, const struct buf *value, struct b
 
 static void put_headers(const char *json, struct buf *out, struct buf *left_out)
 {
-    size_t len = json ? strlen(json) : 0;
+    struct json_iter all = header_list(json);
+    struct span name_at, value_at;
     struct buf name, value;
-    if (!len)
-        return;
-    struct json_iter all = json_array(json, len, json_skip_space(json, len, 0));
     buf_init(&name);
     buf_init(&value);
-    while (json_next(&all)) {
-        struct json_iter pair = json_array(json, all.value.off + all.value.len, all.value.off);
+    while (header_next(&all, &name_at, &value_at)) {
         buf_reset(&name);
         buf_reset(&value);
-        if (json[all.value.off] == '[' && json_next(&pair) && json_text(json, pair.value, &name) == 0 &&
-            json_next(&pair) && json_text(json, pair.value, &value) == 0)
-            put_header(&name, &value, out, left_out);
+        json_text(all.s, name_at, &name);
+        json_text(all.s, value_at, &value);
+        put_header(&name, &value, out, left_out);
     }
     buf_done(&name);
     buf_done(&value);

@@ -9,7 +9,7 @@
 #include "base/json.h"
 #include "base/span.h"
 
-#define HEADER_MASKED "(masked)"
+#define HEADER_MASKED "(masked)" /* as the gateway writes it (gateway/headers.c) */
 
 /* struct json_iter it = header_list(json);  while (header_next(&it, &name, &value)) …
  * name and value are JSON strings of it.s, quotes included. */

@@ -41,7 +41,7 @@ def test_models_providers_sessions_and_calls(words):
     assert "claude-opus-5-5" in words("model", "")
     assert words("model", "claude-fable") == ["claude-fable-5-1"]
     assert "vertex_ai" in words("provider", "")
-    assert words("show", "") == ["1"]
+    assert words("show", "") == words("replay", "") == words("export", "") == ["1"]
     assert words("model", "x", "--session", "") == [SESSION]
     assert words("model", "x", "") == []
 

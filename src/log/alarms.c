@@ -225,7 +225,7 @@ static void judge_wait(struct alarms *a, const struct call *c)
         return;
     text_ms(new, w.now_ms);
     text_ms(usual, w.usual_ms);
-    snprintf(text, sizeof text, "%s: the first token takes %s, usually %s", subject, new, usual);
+    snprintf(text, sizeof text, "%.110s: the first token takes %s, usually %s", subject, new, usual);
     raise_alarm(a, &(struct about){ALARM_TTFT, subject, NULL, c->finished_at, c->id}, text);
 }
 

@@ -7,6 +7,7 @@
 
 #include "base/mem.h"
 #include "respan/params.h"
+#include "respan/params_words.h"
 #include "ui/glyph.h"
 #include "ui/keys.h"
 
@@ -21,11 +22,20 @@ static const struct {
     [FORM_GLOB] = {"asked model", "any; or a pattern, *haiku*"},
     [FORM_MODEL] = {"set model", "as Claude Code asks"},
     [FORM_PROVIDER] = {"set provider", "Respan decides"},
-    [FORM_PARAMS] = {"parameters", "none; {\"fallback_models\":[\"claude-sonnet-5\"]}"},
+    [FORM_FALLBACK] = {"fallback", "none; models Respan tries next, a,b"},
+    [FORM_CACHE] = {"Respan's cache", "as it is set; or off, on, a time such as 1h"},
+    [FORM_PARAMS] = {"parameters", "none; others as JSON, {\"thread_identifier\":\"auto\"}"},
     [FORM_CALLS] = {"for calls", "any number of them"},
     [FORM_UNTIL] = {"until", "no end; or a time today, 18:00"},
     [FORM_NOTE] = {"note", ""},
 };
+
+static void take_out(char **json, const char *key)
+{
+    char *rest = *json ? params_without(*json, key) : NULL;
+    free(*json);
+    *json = rest;
+}
 
 static void put_until(struct field *f, int64_t until_at)
 {
@@ -37,6 +47,23 @@ static void put_until(struct field *f, int64_t until_at)
     localtime_r(&at, &local);
     strftime(text, sizeof(text), "%H:%M", &local);
     field_set(f, text);
+}
+
+/* Some parameters have a field of their own; what that cannot say stays in the JSON. */
+static void put_params(struct route_form *f, const char *json)
+{
+    static const char *const cache_keys[] = {"cache_enabled", "cache_ttl"};
+    char *rest = xstrdup(json), *fallback = params_list_words(json, "fallback_models"), *cache = params_cache_words(json);
+    field_set(&f->fields[FORM_FALLBACK], fallback);
+    field_set(&f->fields[FORM_CACHE], cache);
+    if (fallback)
+        take_out(&rest, "fallback_models");
+    for (size_t i = 0; cache && i < 2; i++)
+        take_out(&rest, cache_keys[i]);
+    field_set(&f->fields[FORM_PARAMS], rest);
+    free(rest);
+    free(fallback);
+    free(cache);
 }
 
 void route_form_open(struct route_form *f, const struct route *r)
@@ -55,7 +82,8 @@ void route_form_open(struct route_form *f, const struct route *r)
     field_set(&f->fields[FORM_GLOB], r->model_glob);
     field_set(&f->fields[FORM_MODEL], r->set_model);
     field_set(&f->fields[FORM_PROVIDER], r->set_provider);
-    field_set(&f->fields[FORM_PARAMS], r->params_json);
+    if (r->params_json)
+        put_params(f, r->params_json);
     field_set(&f->fields[FORM_NOTE], r->note);
     put_until(&f->fields[FORM_UNTIL], r->until_at);
     if (r->max_calls > 0) {
@@ -135,15 +163,44 @@ static int read_until(struct route_form *f, int64_t now_ms, struct route *r)
     return 0;
 }
 
-static int check(struct route_form *f, const struct route *r)
+/* json (taken) over what the route has; else the field is wrong. */
+static int merge(struct route_form *f, enum form_field field, char *json, struct route *r, struct err *e)
 {
-    struct err e = {""};
-    if (r->purpose && !route_purpose_is_known(r->purpose)) {
-        route_form_say(f, FORM_PURPOSE, "One of main, subagent, fork, title, count_tokens, side, other; or nothing.");
+    char *all = json && params_check(json, e) == 0 ? params_merge(r->params_json, json, e) : NULL;
+    free(json);
+    if (!all) {
+        route_form_say(f, field, e->text);
         return -1;
     }
-    if (r->params_json && params_check(r->params_json, &e) < 0) {
-        route_form_say(f, FORM_PARAMS, e.text);
+    free(r->params_json);
+    r->params_json = all;
+    return 0;
+}
+
+/* The JSON first, so that a complaint is about what was typed there. */
+static int read_params(struct route_form *f, struct route *r)
+{
+    struct err e = {""};
+    int rc = 0;
+    char *json = text_of(f, FORM_PARAMS), *fallback = text_of(f, FORM_FALLBACK), *cache = text_of(f, FORM_CACHE);
+    if (json)
+        rc = merge(f, FORM_PARAMS, json, r, &e);
+    if (rc == 0 && fallback) {
+        char *list = params_list_json(fallback);
+        rc = merge(f, FORM_FALLBACK, xasprintf("{\"fallback_models\":%s}", list), r, &e);
+        free(list);
+    }
+    if (rc == 0 && cache)
+        rc = merge(f, FORM_CACHE, params_from_cache_word(cache, &e), r, &e);
+    free(fallback);
+    free(cache);
+    return rc;
+}
+
+static int check(struct route_form *f, const struct route *r)
+{
+    if (r->purpose && !route_purpose_is_known(r->purpose)) {
+        route_form_say(f, FORM_PURPOSE, "One of main, subagent, fork, title, count_tokens, side, other; or nothing.");
         return -1;
     }
     if (!r->set_model && !r->set_provider && !r->params_json) {
@@ -164,9 +221,8 @@ int route_form_read(struct route_form *f, int64_t now_ms, struct route *r)
     r->model_glob = text_of(f, FORM_GLOB);
     r->set_model = text_of(f, FORM_MODEL);
     r->set_provider = text_of(f, FORM_PROVIDER);
-    r->params_json = text_of(f, FORM_PARAMS);
     r->note = text_of(f, FORM_NOTE);
-    if (read_calls(f, r) == 0 && read_until(f, now_ms, r) == 0 && check(f, r) == 0)
+    if (read_params(f, r) == 0 && read_calls(f, r) == 0 && read_until(f, now_ms, r) == 0 && check(f, r) == 0)
         return 0;
     route_done(r);
     return -1;
@@ -174,7 +230,7 @@ int route_form_read(struct route_form *f, int64_t now_ms, struct route *r)
 
 /* ---- Drawing ----------------------------------------------------------------- */
 
-#define LABEL_COLS 14
+#define LABEL_COLS 16
 
 static int put_key(struct canvas *c, int row, int at, const char *key, const char *word)
 {

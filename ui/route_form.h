@@ -20,7 +20,9 @@ enum form_field {
     FORM_GLOB,
     FORM_MODEL,
     FORM_PROVIDER,
-    FORM_PARAMS,
+    FORM_FALLBACK,
+    FORM_CACHE,
+    FORM_PARAMS, /* the other ones, as JSON */
     FORM_CALLS,
     FORM_UNTIL,
     FORM_NOTE,

@@ -11,6 +11,7 @@
 #include "cli/scope.h"
 #include "cli/values.h"
 #include "respan/params.h"
+#include "respan/params_words.h"
 
 static char *text_json(const char *option, const char *value, struct err *e);
 static char *list_json(const char *option, const char *value, struct err *e);
@@ -48,25 +49,17 @@ static char *text_json(const char *option, const char *value, struct err *e)
 /* "a,b" → ["a","b"] */
 static char *list_json(const char *option, const char *value, struct err *e)
 {
-    struct buf out;
     int r = 0;
-    buf_init(&out);
-    buf_putc(&out, '[');
     for (const char *at = value; r == 0; at++) {
         size_t len = strcspn(at, ",");
         char *name = xstrndup(at, len);
         r = name_check(strstr(option, "provider") ? "provider" : "model", name, e);
-        buf_puts(&out, out.len > 1 ? "," : "");
-        json_quote(&out, name, len);
         free(name);
         at += len;
         if (!*at)
             break;
     }
-    buf_putc(&out, ']');
-    char *json = r == 0 ? buf_take(&out, NULL) : NULL;
-    buf_done(&out);
-    return json;
+    return r == 0 ? params_list_json(value) : NULL;
 }
 
 static char *retries_json(const char *option, const char *value, struct err *e)
@@ -95,31 +88,11 @@ static char *cache_json(const char *option, const char *value, struct err *e)
     return params_from_cache_word(value, e);
 }
 
-/* Without its key; NULL when nothing is left. */
-static char *without(const char *params, const char *key)
-{
-    struct buf out;
-    size_t len = strlen(params);
-    struct json_iter it = json_object(params, len, json_skip_space(params, len, 0));
-    buf_init(&out);
-    while (json_next(&it)) {
-        if (it.key.len == strlen(key) && memcmp(params + it.key.off, key, it.key.len) == 0)
-            continue;
-        buf_puts(&out, out.len ? "," : "{");
-        buf_put(&out, params + it.key.off - 1, it.value.off + it.value.len - it.key.off + 1);
-    }
-    if (out.len)
-        buf_putc(&out, '}');
-    char *rest = out.len ? buf_take(&out, NULL) : NULL;
-    buf_done(&out);
-    return rest;
-}
-
 static void take_out(char **params, const char *key)
 {
     if (!key || !*params)
         return;
-    char *rest = without(*params, key);
+    char *rest = params_without(*params, key);
     free(*params);
     *params = rest;
 }

@@ -1,4 +1,5 @@
 #include "respan/params.h"
+#include "respan/params_words.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -216,6 +217,39 @@ static void test_cache_words(void **state)
     }
 }
 
+static void expect_text(char *came, const char *expected)
+{
+    if (!expected)
+        assert_null(came);
+    else
+        assert_string_equal(came ? came : "(none)", expected);
+    free(came);
+}
+
+static void test_words_of_members_and_back(void **state)
+{
+    (void)state;
+    expect_text(params_list_json("a"), "[\"a\"]");
+    expect_text(params_list_json(" a , b\"c,d "), "[\"a\",\"b\\\"c\",\"d\"]");
+    expect_text(params_list_json("a,,b"), "[\"a\",\"\",\"b\"]"); /* params_check() refuses it by name */
+    expect_text(params_list_words(" {\"x\":[\"a\",\"b\"]}", "x"), "a,b");
+    expect_text(params_list_words("{\"x\":[\"a\",1]}", "x"), NULL);
+    expect_text(params_list_words("{\"x\":[\"a,b\",\"c\"]}", "x"), NULL);
+    expect_text(params_list_words("{\"x\":[]}", "x"), NULL);
+    expect_text(params_list_words("{\"x\":\"a\"}", "x"), NULL);
+    expect_text(params_list_words("{}", "x"), NULL);
+    expect_text(params_list_words("no json", "x"), NULL);
+    expect_text(params_without("{\"a\":1,\"b\":{\"a\":2},\"a\":3}", "a"), "{\"b\":{\"a\":2}}");
+    expect_text(params_without("{\"a\":1}", "a"), NULL);
+    static const char *const caches[][2] = {
+        {"{\"cache_enabled\":false}", "off"},  {"{\"cache_enabled\":true}", "on"},
+        {"{\"cache_enabled\":true,\"cache_ttl\":3600}", "1h"}, {"{\"cache_ttl\":86400,\"cache_enabled\":true}", "1d"},
+        {"{\"cache_enabled\":true,\"cache_ttl\":90}", "90"}, {"{\"cache_ttl\":3600}", NULL},
+        {"{\"cache_enabled\":false,\"cache_ttl\":60}", NULL}, {"{\"cache_enabled\":1}", NULL}, {"{}", NULL}};
+    for (size_t i = 0; i < sizeof caches / sizeof *caches; i++)
+        expect_text(params_cache_words(caches[i][0]), caches[i][1]);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -224,6 +258,7 @@ int main(void)
         cmocka_unit_test(test_values_are_not_printed_anew), cmocka_unit_test(test_bad_json_is_not_merged),
         cmocka_unit_test(test_thread_is_the_session_unless_one_is_named),
         cmocka_unit_test(test_header_value_and_back),       cmocka_unit_test(test_cache_words),
+        cmocka_unit_test(test_words_of_members_and_back),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

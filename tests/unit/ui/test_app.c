@@ -487,7 +487,7 @@ static void test_a_route_is_added_edited_and_raised_by_the_form(void **state)
                         "1|subagent|*haiku*|claude-sonnet-5|1");
     press("\n");
     see("Route 1 ");
-    for (int i = 0; i < 2; i++)
+    for (int i = 0; i < 4; i++)
         app_key(&app, KEY_CODE_TAB);
     press("{\"cache_ttl\":\"soon\"}\n");
     see("cache_ttl");
@@ -501,6 +501,36 @@ static void test_a_route_is_added_edited_and_raised_by_the_form(void **state)
     assert_string_equal(tmplog_rows("SELECT id, set_model FROM routes ORDER BY id"), "2|claude-opus-5-5;3|claude-sonnet-5");
     press("a\033");
     assert_int_equal(app.overlay, PLACE_ROUTES);
+}
+
+static void test_parameters_have_fields_of_their_own(void **state)
+{
+    (void)state;
+    start(30);
+    press("ra\t\tclaude-sonnet-5, claude-haiku-4-5\tsoon\n");
+    see("the cache can be off, on, or a time");
+    assert_int_equal(app.form.at, FORM_CACHE);
+    app_key(&app, KEY_CTRL('U'));
+    press("1h\t{\"custom_identifier\":\"x\"}\n");
+    assert_string_equal(tmplog_rows("SELECT params_json FROM routes"),
+                        "{\"custom_identifier\":\"x\",\"fallback_models\":[\"claude-sonnet-5\",\"claude-haiku-4-5\"],"
+                        "\"cache_enabled\":true,\"cache_ttl\":3600}");
+    press("\n"); /* edited again they stand where they were typed */
+    assert_string_equal(app.form.fields[FORM_FALLBACK].text, "claude-sonnet-5,claude-haiku-4-5");
+    assert_string_equal(app.form.fields[FORM_CACHE].text, "1h");
+    assert_string_equal(app.form.fields[FORM_PARAMS].text, "{\"custom_identifier\":\"x\"}");
+    press("\t\t");
+    app_key(&app, KEY_CTRL('U'));
+    press("a,,b\n");
+    see("fallback_models");
+    app_key(&app, KEY_CTRL('U'));
+    press("\n");
+    assert_string_equal(tmplog_rows("SELECT params_json FROM routes"),
+                        "{\"custom_identifier\":\"x\",\"cache_enabled\":true,\"cache_ttl\":3600}");
+    press("\n");
+    draw(16, 60);
+    assert_true(find("Enter save") > 0);
+    assert_true(find("for calls") > 0);
 }
 
 static void test_a_route_for_a_session_by_its_title(void **state)
@@ -726,6 +756,7 @@ int main(void)
         WITH_LOG(test_a_switch_for_the_selected_rows_session),
         WITH_LOG(test_undo_says_what_it_took_back),
         WITH_LOG(test_a_route_is_added_edited_and_raised_by_the_form),
+        WITH_LOG(test_parameters_have_fields_of_their_own),
         WITH_LOG(test_a_route_for_a_session_by_its_title),
         WITH_LOG(test_routes_can_be_put_off_and_deleted),
         WITH_LOG(test_a_failed_switch_keeps_the_picker_open),

@@ -273,6 +273,72 @@ static void test_a_call_found_by_its_text_is_opened_there(void **state)
     assert_string_equal(app.inspect.search.words, "");
 }
 
+/* ---- The Cache tab ---- */
+
+#define WITH_TOOL(words, more)                                                                                         \
+    "{\"tools\":[{\"name\":\"Read\",\"description\":\"reads\"},{\"name\":\"Bash\",\"description\":\"" words "\"}],"    \
+    "\"messages\":[{\"role\":\"user\",\"content\":\"hello\"}" more "]}"
+
+static void open_cache_tab(const char *before, const char *after, const char *reason)
+{
+    char sql[512];
+    for (int id = 1; id <= 2; id++) {
+        snprintf(sql, sizeof sql,
+                 "INSERT INTO call(id,state,started_at,finished_at,session_id,purpose,tokens_in,tokens_cache_read,tokens_cache_write_5m,"
+                 "cache_break,cache_break_microusd) VALUES(%d,'done',%d,%d,'s','main',10,%d,%d,%s%s%s,%s)",
+                 id, id * 10000, id * 10000 + 4000, id == 1 ? 90 : 0, id == 1 ? 0 : 900, id == 1 || !reason ? "" : "'",
+                 id == 1 || !reason ? "NULL" : reason, id == 1 || !reason ? "" : "'", id == 1 || !reason ? "NULL" : "380000");
+        tmplog_run(sql);
+    }
+    give_bodies(1, before, NULL);
+    give_bodies(2, after, NULL);
+    start(0);
+    inspector_open(&app, 2);
+    press("\t\t\t\t");
+    draw(36, 120);
+}
+
+static void test_the_cache_tab_shows_the_lines_that_broke_it(void **state)
+{
+    (void)state;
+    open_cache_tab(WITH_TOOL("one\\ntwo\\nthree", ""), WITH_TOOL("one\\n2\\nthree", ",{\"role\":\"user\",\"content\":\"more\"}"), "tool: Bash");
+    see("written, 5 min        900   99%");
+    see("reason            tool: Bash");
+    see("$0.380 more than reading it would have been");
+    see("Changed since call 1 of the same agent, which ended 6.0s earlier");
+    see("changed  tool Bash   the prefix broke here");
+    int at = find("the prefix broke here");
+    assert_true(find("-   two") == at + 4 && find("+   2") == at + 5);
+    assert_int_equal(style_at("-   two"), INK_BAD);
+    assert_int_equal(style_at("+   2"), INK_GOOD);
+    see("one");
+    see("added    message[1] (user)");
+    see_no("tool Read"); /* the same as before */
+    press("/three\n"); /* the diff is looked through, too */
+    see("hit 1 of 1");
+}
+
+static void test_the_cache_tab_names_no_reason_that_is_not_proven(void **state)
+{
+    (void)state;
+    open_cache_tab(WITH_TOOL("one", ""), WITH_TOOL("two", ""), NULL);
+    see("No break of the cache is proven.");
+    see("changed  tool Bash");
+    see_no("the prefix broke here");
+    see_no("+ ");
+}
+
+static void test_the_cache_tab_of_the_same_request_again(void **state)
+{
+    (void)state;
+    open_cache_tab(WITH_TOOL("one", ""), WITH_TOOL("one", ""), "expired: 6 min");
+    see("More time passed than the cache keeps a prompt.");
+    see("Nothing: the same request again.");
+    inspector_open(&app, 1);
+    press("\t\t\t\t");
+    see("is the first of its agent");
+}
+
 /* ---- The answer, copying ---- */
 
 static void test_the_answer_lays_tool_calls_out(void **state)
@@ -440,6 +506,9 @@ int main(void)
         WITH_LOG(test_a_search_goes_on_in_the_other_tabs),
         WITH_LOG(test_a_hit_may_be_wrapped_and_hostile_text_is_harmless),
         WITH_LOG(test_the_hit_stays_when_the_window_changes),
+        WITH_LOG(test_the_cache_tab_shows_the_lines_that_broke_it),
+        WITH_LOG(test_the_cache_tab_names_no_reason_that_is_not_proven),
+        WITH_LOG(test_the_cache_tab_of_the_same_request_again),
         WITH_LOG(test_a_call_found_by_its_text_is_opened_there),
         WITH_LOG(test_the_answer_lays_tool_calls_out),
         WITH_LOG(test_copying_takes_what_the_cursor_is_on),

@@ -47,7 +47,8 @@ void answer_error(struct exchange *x, const struct refusal *r)
     (void)headers_put(&h, "x-spantop-error", r->code);
     if (r->status == 429) /* a budget: only a person can lift it */
         (void)headers_put(&h, "x-should-retry", "false");
-    if (r->status == 503) /* neither a gateway that stops nor a crowded one keeps connections */
+    /* Neither a gateway that stops nor a crowded one keeps connections. */
+    if (r->status == 503 || refusal_is_of_the_head(r))
         (void)headers_put(&h, "Connection", "close");
     answer_put_call_id(x, &h);
     answer_whole(x, r->status, &h, body.data, body.len);

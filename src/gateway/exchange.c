@@ -145,7 +145,7 @@ void *exchange_head(void *gateway, struct client *c, const struct client_head *h
     }
     if (x->plan != PLAN_FORWARD)
         client_ignore_body(c);
-    if (refusal.status && strcmp(refusal.code, "length") == 0)
+    if (refusal_is_of_the_head(&refusal))
         client_abandon_body(c);
     return x;
 }

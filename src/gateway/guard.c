@@ -15,6 +15,11 @@ static struct refusal forbidden(const char *code, const char *message)
     return (struct refusal){403, "permission_error", code, message};
 }
 
+bool refusal_is_of_the_head(const struct refusal *r)
+{
+    return r->status == 400 || r->status == 431;
+}
+
 /* --- Bytes ------------------------------------------------------------------ */
 
 static bool is_token(const char *s)

@@ -9,6 +9,7 @@
 #ifndef SPANTOP_GATEWAY_GUARD_H
 #define SPANTOP_GATEWAY_GUARD_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "gateway/headers.h"
@@ -30,6 +31,10 @@ struct refusal {
     const char *code;    /* value of x-spantop-error */
     const char *message;
 };
+
+/* Is the head itself malformed?  Where the request ends is then anybody's guess: the
+ * connection ends with the answer, or its body could be taken for another request. */
+bool refusal_is_of_the_head(const struct refusal *r);
 
 /* listen_host: host of --listen, without port or brackets. */
 struct refusal guard_check(const struct guard_request *r, const char *listen_host);

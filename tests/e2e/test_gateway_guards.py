@@ -2,7 +2,7 @@
 import json
 
 import pytest
-from spantop import KEY
+from spantop import KEY, SLOWER
 
 
 def raw(gateway, request):
@@ -72,6 +72,32 @@ def test_two_ways_to_end_a_request_are_refused(recorded, recorder, lines):
     answer = raw(recorded, f"POST /v1/messages HTTP/1.1\r\nHost: localhost\r\n{lines}\r\n\r\n{{}}\r\n0\r\n\r\n".encode())
     assert answer.status == 400
     assert recorder.requests == [] and recorded.log.calls() == []
+
+
+@pytest.mark.parametrize("lines", [
+    "Content-Length : 5", "Transfer-Encoding : chunked\r\nContent-Length: 5", "Transfer-Encoding:\r\n chunked\r\nContent-Length: 5",
+    "X-A: b\r\n Content-Length: 5", "X-A: b\rTransfer-Encoding: chunked\r\nContent-Length: 5", "Content-Length: +5", "Content-Length: 5, 5",
+    "Content-Length: 5\r\nContent-Length: 5", "Transfer-Encoding: chunked\r\nContent-Length: 5", "Transfer-Encoding: identity",
+    "X-(): b\r\nContent-Length: 5"])
+def test_behind_a_malformed_head_nothing_is_read(recorded, recorder, lines):
+    """Where it ends nobody knows: what follows may be its body, and is no request."""
+    with recorded.connect() as client:
+        client.send(f"POST /v1/messages HTTP/1.1\r\nHost: localhost\r\n{lines}\r\n\r\nhello"
+                    "GET /v1/smuggled HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
+        answer = client.read_response()
+        assert answer.status == 400 and answer.header("connection") == "close"
+        assert client.wait_closed(5 * SLOWER), "the connection goes on"
+    assert recorded.messages(b"{}").status == 200
+    assert [request.target for request in recorder.requests] == ["/api/anthropic/v1/messages?beta=true"]
+
+
+def test_behind_too_large_a_head_nothing_is_read(recorded, recorder):
+    with recorded.connect() as client:
+        client.send(b"GET /v1/x HTTP/1.1\r\nHost: localhost\r\n" + b"".join(b"X-%d: %s\r\n" % (n, b"y" * 1000) for n in range(70)) +
+                    b"\r\nGET /v1/smuggled HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        assert client.read_response().status == 431
+        assert client.wait_closed(5 * SLOWER), "the connection goes on"
+    assert recorder.requests == []
 
 
 @pytest.mark.parametrize("lines", ["Content-Length: 2, 2", "Content-Length: +2", "Content-Length: -1", "Content-Length: 0x2",

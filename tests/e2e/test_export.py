@@ -5,12 +5,13 @@ import io
 import json
 import os
 import re
+import shlex
 import subprocess
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from threading import Thread
 
 import pytest
-from spantop import KEY, PROGRAM, SLOWER, wait_for
+from spantop import KEY, PROGRAM, ROOT, SLOWER, wait_for
 
 SESSION = "aaaaaaaa-0000-4000-8000-000000000001"
 # What other people's programs trip over: quotes, line breaks, formulas, markup, signs of other scripts, an escape sequence.
@@ -297,6 +298,20 @@ def test_a_file_is_private_and_never_overwritten_unasked(stage, filled):
     assert done.returncode == 1 and f"cannot write {full}: No space left" in done.stderr and full.is_symlink()
 
 
+def test_every_command_of_the_page_does_what_it_says(stage, filled, collector):
+    filled.log.execute("UPDATE session SET title = 'api-refactor'")
+    grow(filled.log, 2, first=17)
+    block = re.search(r"^```\n(.*?)^```$", (ROOT / "docs/export.md").read_text(), re.M | re.S).group(1)
+    lines = block.splitlines()
+    assert len(lines) >= 6
+    for line in lines:
+        words = shlex.split(line.split("   ")[0].replace("localhost:4318", f"127.0.0.1:{collector.server_port}").split(" > ")[0])
+        assert words[0] == "spantop"
+        done = stage.run(*words[1:], "--log", filled.log.path)
+        assert done.returncode == 0, (line, done)
+    assert collector.got and (stage.folder / "two.har").exists() and (stage.folder / "session.html").exists()
+
+
 def test_wrong_words_are_told(stage, filled):
     for args, words in [(("--har", "--csv"), "one at a time"), (("--csv", "--bodies"), "no room"), (("1", "--where", "x"), "either"),
                         (("x",), "a call's id"), (("--where", "nofield:1<"), ""), (("--har", "--to", "http://a/b"), "--otlp"),
@@ -328,10 +343,10 @@ def test_bodies_that_are_gone_leave_the_row(stage, sim):
     assert row["request_body"] is None and row["response_body"] is None
 
 
-def grow(log, rows):
-    """Copies of call 1, so many."""
+def grow(log, rows, first=1000):
+    """Copies of call 1, so many, without bodies."""
     columns = ", ".join(c["name"] for c in log.query("PRAGMA table_info(call)") if c["name"] != "id")
-    log.execute(f"WITH RECURSIVE n(i) AS (SELECT 1000 UNION ALL SELECT i + 1 FROM n WHERE i < {rows + 999}) "
+    log.execute(f"WITH RECURSIVE n(i) AS (SELECT {first} UNION ALL SELECT i + 1 FROM n WHERE i < {rows + first - 1}) "
                 f"INSERT INTO call(id, {columns}) SELECT n.i, {columns.replace('session_id', 'call.session_id')} FROM n, call WHERE call.id = 1")
 
 

@@ -24,6 +24,7 @@ struct line {
     const char *log;                /* --log, or NULL */
     const char *first;              /* the command's first own word, or NULL */
     size_t own_words;               /* of the command, before the partial one */
+    bool asks_help;                 /* spantop help … */
 };
 
 static void offer(const struct line *l, const char *word)
@@ -166,6 +167,7 @@ static void read_line(struct line *l, char *const *words, size_t count)
             const struct option_spec *o = find_option(l->command, word + 2);
             l->open = o && o->value ? o : NULL;
         } else if (!l->command) {
+            l->asks_help = strcmp(word, "help") == 0;
             l->command = command_find(word);
             if (!l->command)
                 l->command = &command_dashboard; /* nobody's line: no words fit */
@@ -193,7 +195,7 @@ static void offer_options(const struct line *l)
 static void offer_value(const struct line *l)
 {
     static const char *const shells[] = {"bash", "zsh", "fish", "powershell", NULL};
-    static const char *const groups[] = {"model", "provider", "session", "day", "purpose", NULL};
+    static const char *const groups[] = {"model", "provider", "session", "day", "purpose", "folder", NULL};
     static const char *const agents[] = {"main", "subagent", "side", NULL};
     static const char *const times[] = {"1h", "1d", "7d", "today", "all", NULL};
     static const char *const caches[] = {"off", "on", "5m", "1h", NULL};
@@ -221,22 +223,45 @@ static void offer_commands(const struct line *l)
     offer(l, "help");
 }
 
+static void offer_known(const struct line *l)
+{
+    switch (l->command->words_are) {
+    case WORDS_ARE_CALLS:
+        offer_from_log(l, offer_calls);
+        break;
+    case WORDS_ARE_MODELS:
+        offer_models(l);
+        break;
+    case WORDS_ARE_PROVIDERS:
+        offer_providers(l);
+        break;
+    case WORDS_ARE_FREE:
+        break;
+    }
+}
+
+static void offer_topics(const struct line *l)
+{
+    static const char *const pages[] = {"options", "gateway", NULL};
+    for (size_t i = 0; commands[i]; i++)
+        offer(l, commands[i]->name);
+    offer_list(l, pages);
+}
+
 static void offer_words(const struct line *l)
 {
+    static const char *const budgets[] = {"call", "session", "day", "month", "rate", NULL};
     const char *name = l->command->name;
     if (strcmp(name, "route") == 0 && l->own_words >= 1 && strcmp(l->first, "add") != 0)
         offer_from_log(l, offer_routes);
     if (strcmp(name, "preset") == 0 && l->own_words == 1)
         offer_from_log(l, offer_presets);
-    if (l->own_words > 0)
-        return;
-    offer_list(l, l->command->words);
-    if (strcmp(name, "model") == 0)
-        offer_models(l);
-    else if (strcmp(name, "provider") == 0)
-        offer_providers(l);
-    else if (strcmp(name, "show") == 0 || strcmp(name, "replay") == 0 || strcmp(name, "export") == 0)
-        offer_from_log(l, offer_calls);
+    if (strcmp(name, "budget") == 0 && l->own_words == 1)
+        offer_list(l, budgets);
+    if (l->own_words == 0)
+        offer_list(l, l->command->words);
+    if (l->own_words < l->command->max_words)
+        offer_known(l);
 }
 
 void candidates_print(char *const *words, size_t count)
@@ -251,6 +276,8 @@ void candidates_print(char *const *words, size_t count)
         offer_value(&l);
     else if (l.partial[0] == '-')
         offer_options(&l);
+    else if (l.asks_help && l.own_words == 0)
+        offer_topics(&l);
     else if (l.command)
         offer_words(&l);
     else

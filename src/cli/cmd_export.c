@@ -277,5 +277,6 @@ const struct command command_export = {
                "spantop export --otlp --since 1h --to http://localhost:4318/v1/traces",
     .options = options,
     .max_words = 1000,
+    .words_are = WORDS_ARE_CALLS,
     .run = export_run,
 };

@@ -159,5 +159,6 @@ const struct command command_replay = {
     .options = options,
     .min_words = 1,
     .max_words = 1,
+    .words_are = WORDS_ARE_CALLS,
     .run = replay,
 };

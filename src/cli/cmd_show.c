@@ -224,5 +224,6 @@ const struct command command_show = {
     .options = options,
     .min_words = 1,
     .max_words = 1,
+    .words_are = WORDS_ARE_CALLS,
     .run = show,
 };

@@ -203,6 +203,7 @@ const struct command command_model = {
                "spantop model --clear",
     .options = options,
     .max_words = 1,
+    .words_are = WORDS_ARE_MODELS,
     .run = model,
 };
 
@@ -215,5 +216,6 @@ const struct command command_provider = {
     .example = "spantop provider vertex_ai\nspantop provider --clear",
     .options = options,
     .max_words = 1,
+    .words_are = WORDS_ARE_PROVIDERS,
     .run = provider,
 };

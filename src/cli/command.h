@@ -18,6 +18,9 @@ enum cli_status { CLI_DONE, CLI_FAILED, CLI_USAGE };
 
 struct command;
 
+/* What a command's own words are, where the catalog or the log knows them. */
+enum words_are { WORDS_ARE_FREE, WORDS_ARE_CALLS, WORDS_ARE_MODELS, WORDS_ARE_PROVIDERS };
+
 struct cli {
     const struct command *command;
     struct args args;
@@ -33,6 +36,7 @@ struct command {
     const char *example;  /* lines that can be typed as they stand */
     const struct option_spec *options; /* its own; may be NULL */
     const char *const *words; /* what its first word may be, for completion; NULL: anything */
+    enum words_are words_are; /* for completion, too */
     size_t min_words;
     size_t max_words;
     bool is_minor;        /* the list of commands only names it, so that it fits a screen */

@@ -44,6 +44,8 @@ def test_models_providers_sessions_and_calls(words):
     assert words("show", "") == words("replay", "") == words("export", "") == ["1"]
     assert words("model", "x", "--session", "") == [SESSION]
     assert words("model", "x", "") == []
+    assert words("export", "") == words("replay", "") == ["1"] and words("export", "1", "") == ["1"]
+    assert words("show", "1", "") == []
 
 
 def test_values_routes_and_other_peoples_words(stage, gateway, words):
@@ -52,6 +54,9 @@ def test_values_routes_and_other_peoples_words(stage, gateway, words):
     stage.run("--log", gateway.log.path, "route", "add", "--model", "claude-opus-5")
     assert words("route", "rm", "") == ["1"]
     assert words("run", "claude", "--") == []
+    assert words("budget", "set", "") == ["call", "session", "day", "month", "rate"]
+    assert words("config", "c") == ["check"] and words("service", "") == ["install", "remove", "status"]
+    assert words("help", "serv") == ["serve", "service"] and words("help", "g") == ["gateway"]
     assert words("serve", "--key-file", "") == []  # a file: the shell's own business
 
 

@@ -9,8 +9,9 @@ import subprocess
 import pytest
 from spantop import PROGRAM, ROOT
 
-FOLDER = pathlib.Path(PROGRAM).parent
-FLAVOUR = "release" if FOLDER.name == "build" else FOLDER.name
+FOLDER = pathlib.Path(PROGRAM).resolve().parent  # build, build/asan, build/poll
+FLAVOUR = FOLDER.name if FOLDER.name in ("asan", "tsan", "cov") else "release"
+BUILD = os.path.relpath(FOLDER if FLAVOUR == "release" else FOLDER.parent, ROOT)
 PAGES = ["spantop.1", "spantop.conf.5", "spantop-log.5", "spantop-routes.5"]
 DOCUMENTS = ["LICENSE", "README.md", "SECURITY.md", "CHANGELOG.md",
              *(f"docs/{p.name}" for p in sorted((ROOT / "docs").glob("*.md")))]
@@ -18,9 +19,10 @@ DOCUMENTS = ["LICENSE", "README.md", "SECURITY.md", "CHANGELOG.md",
 
 def make(*words, then=None):
     """make in the tree, one at a time: tests of other processes share its build folder."""
-    with open(ROOT / "build/.make-lock", "w") as lock:
+    with open(ROOT / BUILD / ".make-lock", "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        done = subprocess.run(["make", "--no-print-directory", f"FLAVOUR={FLAVOUR}", *map(str, words)], cwd=ROOT,
+        done = subprocess.run(["make", "--no-print-directory", f"FLAVOUR={FLAVOUR}", f"BUILD={BUILD}",
+                               *(["LOOP=poll"] if FOLDER.name == "poll" else []), *map(str, words)], cwd=ROOT,
                               env={k: v for k, v in os.environ.items() if k not in ("MAKEFLAGS", "MAKELEVEL", "MFLAGS")},
                               stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=240)
         assert done.returncode == 0, done.stdout + done.stderr
@@ -42,7 +44,7 @@ def wanted_files(share, zsh="zsh/site-functions"):
 def pages():
     """The man pages' text by name."""
     make("man")
-    return {name: (ROOT / "build/man" / name).read_text() for name in PAGES}
+    return {name: (ROOT / BUILD / "man" / name).read_text() for name in PAGES}
 
 
 # ---- make install ------------------------------------------------------------------
@@ -84,7 +86,7 @@ def dpkg(root, *words):
 @pytest.mark.limit(240)
 def test_package_installs_and_goes_without_a_rest(stage):
     package = stage.folder / "spantop.deb"
-    make("deb-built", then=lambda: shutil.copy(next((ROOT / "build/deb").glob("*.deb")), package))
+    make("deb-built", then=lambda: shutil.copy(next((ROOT / BUILD / "deb").glob("*.deb")), package))
     fields = subprocess.run(["dpkg-deb", "--field", package], capture_output=True, text=True, check=True).stdout
     assert re.search(r"^Depends: .*libmicrohttpd\d+.*libsqlite3-0", fields, re.M) and "@" not in re.sub("<.*>", "", fields)
     assert re.search(r"^Version: (.+)$", fields, re.M).group(1) == re.search(
@@ -111,7 +113,7 @@ def test_package_installs_and_goes_without_a_rest(stage):
 
 @pytest.mark.parametrize("name", PAGES)
 def test_pages_are_clean(pages, name):
-    path = ROOT / "build/man" / name
+    path = ROOT / BUILD / "man" / name
     env = {**os.environ, "LC_ALL": "C.UTF-8", "MANWIDTH": "80"}
     readers = [["mandoc", "-T", "lint", path], ["groff", "-ww", "-k", "-man", "-Tutf8", "-z", path],
                ["man", "--warnings", "-E", "UTF-8", "-l", "-Tutf8", "-Z", path]]

@@ -106,6 +106,31 @@ bool app_is_moving(const struct app *a)
 
 /* ---- Time ---------------------------------------------------------------- */
 
+bool app_is_looking(const struct app *a)
+{
+    return feed_is_looking(&a->feed) || a->count_look.is_open || a->is_count_due;
+}
+
+/* What began goes on: the list first, then the count, unless the list holds all there is. */
+static int look_on(struct app *a, struct err *e)
+{
+    if (!feed_is_looking(&a->feed))
+        return filter_count_on(a, e);
+    if (feed_look_on(&a->feed, a->db, e) != 0)
+        return -1;
+    if (!feed_is_looking(&a->feed) && !a->feed.has_above && !a->feed.has_below)
+        filter_counted(a, (int64_t)a->feed.count);
+    return 0;
+}
+
+static int look_anew(struct app *a, struct err *e)
+{
+    bool is_part = a->feed.filter || a->feed.session_id;
+    a->is_feed_stale = false;
+    a->feed_cost_us = 0;
+    return feed_refresh(&a->feed, a->db, e) < 0 || (is_part && filter_count(a, false, e) < 0) ? -1 : 0;
+}
+
 /* New calls into the list; a costly filter is asked less often. */
 static bool refresh_feed(struct app *a, int64_t now)
 {
@@ -113,14 +138,14 @@ static bool refresh_feed(struct app *a, int64_t now)
     int filled = feed_fill(&a->feed, a->db, &e); /* the window may have grown */
     if (filled < 0)
         a->data.problem = e;
-    if (!a->is_feed_stale || now < a->feed_due_us)
+    bool is_looking = app_is_looking(a);
+    if (!is_looking && (!a->is_feed_stale || now < a->feed_due_us))
         return filled != 1;
-    bool is_part = a->feed.filter || a->feed.session_id;
-    if (feed_refresh(&a->feed, a->db, &e) < 0 || (is_part && filter_count(a, &e) < 0))
+    if ((is_looking ? look_on(a, &e) : look_anew(a, &e)) < 0)
         a->data.problem = e;
     int64_t end = clock_mono_us();
-    a->is_feed_stale = false;
-    a->feed_due_us = end + (end - now) * FEED_COST_FACTOR;
+    a->feed_cost_us += end - now;
+    a->feed_due_us = end + a->feed_cost_us * FEED_COST_FACTOR;
     return true;
 }
 

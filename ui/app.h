@@ -52,6 +52,10 @@ struct app {
     size_t choice_at;               /* the one that stands in the field; choices.count: none yet */
     char filter_error[ERR_TEXT_MAX];
     int64_t filter_count; /* calls that match; -1 unknown */
+    bool is_count_part;   /* so many so far */
+    bool is_count_due;    /* once the list is complete */
+    int64_t counted;      /* by the count that goes on */
+    struct call_look count_look;
     size_t sort_cursor;
     size_t help_top;
     struct list_state route_list;
@@ -81,6 +85,7 @@ struct app {
     int64_t view_due_us;
     bool is_view_stale;
     int64_t feed_due_us; /* not before: a filter over a large log takes its time */
+    int64_t feed_cost_us; /* what the load and the count that go on have taken so far */
     bool is_feed_stale;
 
     char notice[ERR_TEXT_MAX];
@@ -116,6 +121,8 @@ unsigned app_place(const struct app *a);
 bool app_can_open(const struct app *a);
 /* Does something on the screen move by itself now? */
 bool app_is_moving(const struct app *a);
+/* Is a filter still looking through the log?  Then ticks go on with it. */
+bool app_is_looking(const struct app *a);
 void app_notice(struct app *a, unsigned ink, const char *fmt, ...) PRINTF_LIKE(3, 4);
 
 /* ---- Between the files of the dashboard ---- */
@@ -156,8 +163,12 @@ void filter_key(struct app *a, int key);
 void filter_invert(struct app *a);
 void filter_draw_choices(struct canvas *c, int row, const struct app *a);
 void filter_clear(struct app *a);
-/* How many calls match what is in force, into filter_count. */
-NODISCARD int filter_count(struct app *a, struct err *e);
+/* Count how many calls match what is in force, into filter_count; anew: what it says now
+ * is of another filter.  The list comes first: on a large log filter_count_on() begins
+ * and goes on with it. */
+NODISCARD int filter_count(struct app *a, bool anew, struct err *e);
+NODISCARD int filter_count_on(struct app *a, struct err *e);
+void filter_counted(struct app *a, int64_t n); /* it is known already */
 void sorter_key(struct app *a, int key);
 void switch_open(struct app *a, enum route_setting what);
 void switch_key(struct app *a, int key);

@@ -10,13 +10,36 @@
 #include "ui/app.h"
 #include "ui/glyph.h"
 
-int filter_count(struct app *a, struct err *e)
+int filter_count_on(struct app *a, struct err *e)
 {
-    struct call_query q = {.filter = a->feed.filter, .session_id = a->feed.session_id, .limit = 1};
-    if (reader_count(a->db, &q, &a->filter_count, e) == 0)
-        return 0;
-    a->filter_count = -1;
-    return -1;
+    a->is_count_due = false;
+    struct call_query q = {.filter = a->feed.filter, .session_id = a->feed.session_id, .limit = 1, .look = &a->count_look};
+    if (reader_count_on(a->db, &q, &a->counted, e) != 0) {
+        a->count_look.is_open = a->is_count_part = false;
+        a->filter_count = -1;
+        return -1;
+    }
+    /* An old number stands until the new one is known; of another filter's there is none. */
+    if (!a->count_look.is_open || a->is_count_part)
+        a->filter_count = a->counted;
+    a->is_count_part = a->is_count_part && a->count_look.is_open;
+    return 0;
+}
+
+void filter_counted(struct app *a, int64_t n)
+{
+    a->filter_count = n;
+    a->count_look.is_open = a->is_count_part = a->is_count_due = false;
+}
+
+int filter_count(struct app *a, bool anew, struct err *e)
+{
+    a->count_look = (struct call_look){.us = a->feed.look.us};
+    a->is_count_part = a->is_count_part || anew;
+    if (anew)
+        a->filter_count = 0;
+    a->is_count_due = feed_is_looking(&a->feed);
+    return a->is_count_due ? 0 : filter_count_on(a, e);
 }
 
 static int apply(struct app *a, const char *text, struct err *e)
@@ -33,7 +56,7 @@ static int apply(struct app *a, const char *text, struct err *e)
         lists_load(a);
     if (feed_follow(&a->feed, a->db, e) < 0)
         return -1;
-    return filter_count(a, e);
+    return filter_count(a, true, e);
 }
 
 void filter_open(struct app *a)

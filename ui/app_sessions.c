@@ -140,7 +140,7 @@ static void open_calls(struct app *a)
         return;
     feed_set_session(&a->feed, s->session_id);
     a->view = VIEW_CALLS;
-    say(a, feed_follow(&a->feed, a->db, &e) < 0 ? -1 : filter_count(a, &e), &e);
+    say(a, feed_follow(&a->feed, a->db, &e) < 0 ? -1 : filter_count(a, true, &e), &e);
 }
 
 static void load_more(struct app *a)

@@ -162,7 +162,7 @@ static void run(struct app *a, struct screen *s)
         if (need || app_is_moving(a) || second != drawn_second)
             show(a, s);
         drawn_second = second;
-        if (screen_wait(s, TICK_MS) < 0)
+        if (screen_wait(s, app_is_looking(a) ? 0 : TICK_MS) < 0)
             break;
         need = take_keys(a, s);
         if (got_stop || got_continue) {

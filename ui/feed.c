@@ -15,6 +15,7 @@ void feed_init(struct feed *f)
 {
     memset(f, 0, sizeof(*f));
     f->rows = 20;
+    f->look.us = FEED_LOOK_US;
 }
 
 static void drop_rows(struct feed *f, size_t from, size_t to)
@@ -41,8 +42,8 @@ bool feed_follows_bottom(const struct feed *f)
 }
 
 /* A page in display order (down) or against it. */
-static int read_page(const struct feed *f, struct db *db, bool down, int64_t after_id, bool errors_only, size_t limit,
-                     struct call_page *page, struct err *e)
+static int read_page(struct feed *f, struct db *db, bool down, int64_t after_id, size_t limit, struct call_page *page,
+                     struct err *e)
 {
     struct call_query q = {
         .filter = f->filter,
@@ -50,11 +51,14 @@ static int read_page(const struct feed *f, struct db *db, bool down, int64_t aft
         .sort = f->sort,
         .descending = down ? f->descending : !f->descending,
         .after_id = after_id,
-        .errors_only = errors_only,
         .limit = limit < READER_PAGE_MAX ? limit : READER_PAGE_MAX,
+        .look = &f->look,
     };
     memset(page, 0, sizeof(*page));
-    return reader_calls(db, &q, page, e);
+    int rc = reader_calls(db, &q, page, e);
+    if (rc < 0)
+        f->look.is_open = false;
+    return rc;
 }
 
 /* Take the page's calls in at place `at`; a page read upwards is turned round. */
@@ -75,13 +79,20 @@ static void take_page(struct feed *f, size_t at, struct call_page *page, bool do
     call_page_done(page);
 }
 
+/* ---- Loading ----------------------------------------------------------------- */
+
 static int load_below(struct feed *f, struct db *db, struct err *e)
 {
     struct call_page page;
     int64_t last = f->count ? f->calls[f->count - 1].id : 0;
-    if (read_page(f, db, true, last, false, PAGE, &page, e) < 0)
+    f->loading = LOAD_BELOW;
+    if (read_page(f, db, true, last, PAGE, &page, e) < 0)
         return -1;
-    f->has_below = page.has_more;
+    f->has_below = page.has_more || f->look.is_open;
+    if (f->look.is_open) {
+        call_page_done(&page); /* it is given again when there is more of it */
+        return 0;
+    }
     take_page(f, f->count, &page, true);
     if (f->count > FEED_MAX) {
         size_t gone = f->count - FEED_MAX;
@@ -96,9 +107,14 @@ static int load_above(struct feed *f, struct db *db, struct err *e)
 {
     struct call_page page;
     int64_t first = f->count ? f->calls[0].id : 0;
-    if (read_page(f, db, false, first, false, PAGE, &page, e) < 0)
+    f->loading = LOAD_ABOVE;
+    if (read_page(f, db, false, first, PAGE, &page, e) < 0)
         return -1;
-    f->has_above = page.has_more;
+    f->has_above = page.has_more || f->look.is_open;
+    if (f->look.is_open) {
+        call_page_done(&page);
+        return 0;
+    }
     f->top += page.count;
     take_page(f, 0, &page, false);
     if (f->count > FEED_MAX) {
@@ -108,27 +124,72 @@ static int load_above(struct feed *f, struct db *db, struct err *e)
     return 0;
 }
 
-static int load_edge(struct feed *f, struct db *db, bool bottom, struct err *e)
+static void select_end(struct feed *f)
+{
+    if (f->select != FEED_NO_END && f->count)
+        f->selected_id = f->calls[f->select == FEED_BOTTOM ? f->count - 1 : 0].id;
+    if (!f->look.is_open)
+        f->select = FEED_NO_END;
+}
+
+/* What is known so far is shown at once, unless the same rows stand there already. */
+static int load_edge(struct feed *f, struct db *db, struct err *e)
 {
     struct call_page page;
+    bool bottom = f->is_from_bottom;
     size_t want = f->rows + 8; /* a little more, for the first step out of it */
-    if (read_page(f, db, !bottom, 0, false, want, &page, e) < 0)
+    f->loading = LOAD_EDGE;
+    if (read_page(f, db, !bottom, 0, want, &page, e) < 0)
         return -1;
+    if (f->look.is_open && !f->is_anew && page.count < f->count) {
+        call_page_done(&page);
+        return 0;
+    }
     if (f->count)
         drop_rows(f, 0, f->count);
     f->has_above = bottom && page.has_more;
     f->has_below = !bottom && page.has_more;
     take_page(f, 0, &page, !bottom);
     f->top = 0;
+    select_end(f);
+    f->is_anew = f->is_anew && f->look.is_open;
     return 0;
 }
 
+static int begin_edge(struct feed *f, struct db *db, bool bottom, enum feed_end select, struct err *e)
+{
+    f->look.is_open = false;
+    f->is_from_bottom = bottom;
+    f->select = select;
+    return load_edge(f, db, e);
+}
+
+bool feed_is_looking(const struct feed *f)
+{
+    return f->look.is_open;
+}
+
+int feed_look_on(struct feed *f, struct db *db, struct err *e)
+{
+    if (!f->look.is_open)
+        return 0;
+    return f->loading == LOAD_EDGE ? load_edge(f, db, e) : f->loading == LOAD_ABOVE ? load_above(f, db, e) : load_below(f, db, e);
+}
+
+/* A load that goes on comes first: it would be lost otherwise. */
+static int load_more(struct feed *f, struct db *db, bool below, struct err *e)
+{
+    if (f->look.is_open)
+        return 0;
+    return below ? load_below(f, db, e) : load_above(f, db, e);
+}
+
+/* ---- What keys and time do ------------------------------------------------------ */
+
 int feed_follow(struct feed *f, struct db *db, struct err *e)
 {
-    if (load_edge(f, db, feed_follows_bottom(f), e) < 0)
-        return -1;
     f->selected_id = 0;
-    return 0;
+    return begin_edge(f, db, feed_follows_bottom(f), FEED_NO_END, e);
 }
 
 static size_t index_of(const struct feed *f, int64_t id)
@@ -151,6 +212,8 @@ static bool may_change(const struct feed *f, size_t i, int64_t now_ms)
 int feed_refresh(struct feed *f, struct db *db, struct err *e)
 {
     int64_t now_ms = clock_wall_ms();
+    if (f->look.is_open)
+        return 0; /* it must not begin anew each time */
     if (f->selected_id == 0)
         return feed_follow(f, db, e);
     for (size_t i = 0; i < f->count; i++) {
@@ -168,14 +231,14 @@ int feed_refresh(struct feed *f, struct db *db, struct err *e)
         if (rc < 0)
             return -1;
     }
-    return f->has_below || !feed_follows_bottom(f) ? 0 : load_below(f, db, e);
+    return f->has_below || !feed_follows_bottom(f) ? 0 : load_more(f, db, true, e);
 }
 
 int feed_fill(struct feed *f, struct db *db, struct err *e)
 {
-    if (f->count >= f->rows || !(f->has_above || f->has_below))
+    if (f->look.is_open || f->count >= f->rows || !(f->has_above || f->has_below))
         return 1;
-    return f->has_above ? load_above(f, db, e) : load_below(f, db, e);
+    return load_more(f, db, !f->has_above, e);
 }
 
 int feed_move(struct feed *f, struct db *db, int delta, struct err *e)
@@ -190,10 +253,10 @@ int feed_move(struct feed *f, struct db *db, int delta, struct err *e)
     if (at == f->count)
         return feed_follow(f, db, e);
     if (delta < 0 && f->has_above && at < (size_t)-delta + f->rows) {
-        if (load_above(f, db, e) < 0)
+        if (load_more(f, db, false, e) < 0)
             return -1;
     } else if (delta > 0 && f->has_below && f->count - at < (size_t)delta + f->rows) {
-        if (load_below(f, db, e) < 0)
+        if (load_more(f, db, true, e) < 0)
             return -1;
     }
     at = index_of(f, f->selected_id);
@@ -205,10 +268,11 @@ int feed_move(struct feed *f, struct db *db, int delta, struct err *e)
 
 int feed_select_edge(struct feed *f, struct db *db, bool last, struct err *e)
 {
-    if ((last ? f->has_below : f->has_above) && load_edge(f, db, last, e) < 0)
-        return -1;
-    if (f->count)
-        f->selected_id = f->calls[last ? f->count - 1 : 0].id;
+    enum feed_end end = last ? FEED_BOTTOM : FEED_TOP;
+    if (last ? f->has_below : f->has_above)
+        return begin_edge(f, db, last, end, e);
+    f->select = end;
+    select_end(f);
     return 0;
 }
 
@@ -228,9 +292,11 @@ static int load_around(struct feed *f, struct db *db, int64_t id, struct err *e)
     f->calls[0] = c;
     f->count = 1;
     f->top = 0;
+    f->has_below = true; /* if the first load goes on, feed_fill() sees to it */
+    f->look.is_open = false;
     if (load_above(f, db, e) < 0)
         return -1;
-    return load_below(f, db, e);
+    return load_more(f, db, true, e);
 }
 
 int feed_go_to(struct feed *f, struct db *db, int64_t id, struct err *e)
@@ -244,32 +310,49 @@ int feed_go_to(struct feed *f, struct db *db, int64_t id, struct err *e)
 int feed_next_error(struct feed *f, struct db *db, bool below, struct err *e)
 {
     bool down = f->selected_id ? below : !feed_follows_bottom(f);
-    struct call_page page;
-    if (read_page(f, db, down, f->selected_id, true, 1, &page, e) < 0)
+    struct call_page page = {0};
+    struct call_query q = {
+        .filter = f->filter,
+        .session_id = f->session_id,
+        .sort = f->sort,
+        .descending = down ? f->descending : !f->descending,
+        .after_id = f->selected_id,
+        .errors_only = true,
+        .limit = 1,
+    };
+    if (reader_calls(db, &q, &page, e) < 0)
         return -1;
     int64_t id = page.count ? page.calls[0].id : 0;
     call_page_done(&page);
     return id ? feed_go_to(f, db, id, e) : 1;
 }
 
+/* What is loaded does not belong to what comes. */
+static void begin_anew(struct feed *f)
+{
+    f->selected_id = 0;
+    f->look.is_open = false;
+    f->is_anew = true;
+}
+
 void feed_set_filter(struct feed *f, struct filter *filter)
 {
     filter_free(f->filter);
     f->filter = filter;
-    f->selected_id = 0;
+    begin_anew(f);
 }
 
 void feed_set_session(struct feed *f, const char *session_id)
 {
     xreplace(&f->session_id, session_id);
-    f->selected_id = 0;
+    begin_anew(f);
 }
 
 void feed_set_sort(struct feed *f, enum call_sort sort, bool descending)
 {
     f->sort = sort;
     f->descending = descending;
-    f->selected_id = 0;
+    begin_anew(f);
 }
 
 void feed_settle(struct feed *f)

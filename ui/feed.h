@@ -4,6 +4,10 @@
  * It loads pages by key in both directions and keeps at most FEED_MAX rows, so
  * that a log of a million calls costs no more than a small one.  With no row
  * selected it follows; a selected row stays where it is while calls arrive.
+ *
+ * Where a filter lets hardly any call through a page may take a second to find.  No
+ * load takes longer than FEED_LOOK_US: what was found by then is shown, and
+ * feed_look_on() goes on, between two keys.
  * Thread: the db's. */
 #ifndef SPANTOP_UI_FEED_H
 #define SPANTOP_UI_FEED_H
@@ -14,7 +18,10 @@
 
 #include "log/reader.h"
 
-#define FEED_MAX 600 /* three of the reader's pages */
+#define FEED_MAX     600 /* three of the reader's pages */
+#define FEED_LOOK_US ((int64_t)40000)
+
+enum feed_end { FEED_NO_END, FEED_TOP, FEED_BOTTOM };
 
 struct feed {
     struct call *calls; /* display order, top first */
@@ -27,6 +34,12 @@ struct feed {
     bool descending;       /* SORT_ID ascending: newest at the bottom */
     struct filter *filter; /* NULL: all; owned */
     char *session_id;      /* only its calls; owned */
+
+    struct call_look look; /* open: a load goes on */
+    enum feed_load { LOAD_EDGE, LOAD_ABOVE, LOAD_BELOW } loading;
+    bool is_from_bottom;   /* LOAD_EDGE: which one */
+    bool is_anew;          /* LOAD_EDGE: what is loaded is of another filter or order */
+    enum feed_end select;  /* what is to be selected in what is being loaded */
 };
 
 void feed_init(struct feed *f);
@@ -35,6 +48,10 @@ void feed_done(struct feed *f);
 NODISCARD int feed_follow(struct feed *f, struct db *db, struct err *e);
 /* The log changed: bring what is shown up to date without moving it. */
 NODISCARD int feed_refresh(struct feed *f, struct db *db, struct err *e);
+/* Is a load not finished? */
+bool feed_is_looking(const struct feed *f);
+/* Go on with it for a while; nothing happens when there is none. */
+NODISCARD int feed_look_on(struct feed *f, struct db *db, struct err *e);
 /* The screen has room for more rows than are loaded: load them. 1: nothing to do. */
 NODISCARD int feed_fill(struct feed *f, struct db *db, struct err *e);
 /* Move the selection; the first move selects the row at the followed end. */

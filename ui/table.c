@@ -36,14 +36,23 @@ static int put_part(struct canvas *c, int row, int right, unsigned style, const 
     return right - need - 2;
 }
 
+/* How many there are; "12+" while they are still counted. */
+static void write_count(const struct app *a, char count[TEXT_SHORT_MAX])
+{
+    bool is_part = a->filter_text[0] || a->feed.session_id;
+    text_count(count, is_part ? a->filter_count : a->data.log_calls);
+    size_t len = strlen(count);
+    if (is_part && a->is_count_part && len + 2 <= TEXT_SHORT_MAX)
+        strcpy(count + len, "+");
+}
+
 static void draw_heading(struct canvas *c, int row, struct app *a)
 {
     char text[FIELD_MAX + 64], count[TEXT_SHORT_MAX];
     const struct feed *f = &a->feed;
     int right = c->cols - 1;
     canvas_heading(c, row, 1, c->cols - 2, "Calls");
-    int64_t all = a->filter_text[0] || f->session_id ? a->filter_count : a->data.log_calls;
-    text_count(count, all);
+    write_count(a, count);
     if (f->selected_id == 0 && f->sort == SORT_ID)
         snprintf(text, sizeof(text), "following %s %s", feed_follows_bottom(f) ? glyphs()->down : glyphs()->up, count);
     else if (f->sort != SORT_ID)
@@ -52,6 +61,10 @@ static void draw_heading(struct canvas *c, int row, struct app *a)
     else
         snprintf(text, sizeof(text), "%s", count);
     right = put_part(c, row, right, INK_PLAIN, text);
+    if (feed_is_looking(f)) {
+        snprintf(text, sizeof(text), "looking further%s", glyphs()->ellipsis);
+        right = put_part(c, row, right, INK_ACCENT, text);
+    }
     if (a->filter_text[0]) {
         snprintf(text, sizeof(text), "filter %s", a->filter_text);
         if (canvas_width(text) < right - 12)
@@ -110,9 +123,18 @@ static void draw_detail(struct canvas *c, int row, const struct call *call)
     word(c, row, at, INK_DIM, call->path);
 }
 
+static void draw_looking(struct canvas *c, int row, const struct call_look *l)
+{
+    char text[80];
+    snprintf(text, sizeof(text), "No call so far; %d %% of the log looked at.", l->all > 0 ? (int)(l->looked * 100 / l->all) : 0);
+    canvas_put(c, row, 2, c->cols - 3, INK_DIM, text);
+}
+
 static void draw_empty(struct canvas *c, int row, const struct app *a)
 {
-    if (a->filter_text[0])
+    if (feed_is_looking(&a->feed))
+        draw_looking(c, row, &a->feed.look);
+    else if (a->filter_text[0])
         canvas_put(c, row, 2, c->cols - 3, INK_DIM, "No call matches the filter.  Esc clears it.");
     else if (a->feed.session_id)
         canvas_put(c, row, 2, c->cols - 3, INK_DIM, "This session has no calls.  Esc shows every session.");

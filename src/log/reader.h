@@ -32,6 +32,20 @@ enum call_sort {
     SORT_COUNT_
 };
 
+/* A look through the log that stops after a while and goes on later, so that nobody has
+ * to wait for a filter that hardly any call matches.  Zero to begin with; after
+ * reader_calls() is_open tells that not all was looked at: the page holds what is
+ * known so far, and the same query with the same look goes on with it. */
+struct call_look {
+    bool is_open;
+    int64_t us;               /* how long each time; set by the caller */
+    int64_t low, high;        /* ids not yet looked at: above low, up to high */
+    int64_t step;             /* so many of them at once */
+    int64_t ids[READER_PAGE_MAX + 1]; /* what was found, in order */
+    size_t count;
+    int64_t looked, all;      /* how far it is, in ids */
+};
+
 struct call_query {
     const struct filter *filter; /* NULL: all */
     const char *session_id;      /* NULL: any; exact */
@@ -40,6 +54,7 @@ struct call_query {
     int64_t after_id;            /* 0: from the start; else the row behind this call in the order */
     bool errors_only;
     size_t limit;                /* at most READER_PAGE_MAX; 0: that */
+    struct call_look *look;      /* NULL: look at all there is */
 };
 /* Equal values are ordered by id, in the same direction; calls whose value is
  * unknown come last in either.  A running call's output counts as unknown here.
@@ -52,6 +67,8 @@ NODISCARD int reader_call(struct db *db, int64_t id, struct call *c, struct err 
 NODISCARD int reader_open_calls(struct db *db, struct call_page *page, struct err *e);
 /* How many calls match (fast without a filter). */
 NODISCARD int reader_count(struct db *db, const struct call_query *q, int64_t *n, struct err *e);
+/* Count on for the time that q->look says, into *n (0 to begin with). */
+NODISCARD int reader_count_on(struct db *db, const struct call_query *q, int64_t *n, struct err *e);
 
 enum body_kind { BODY_REQUEST, BODY_SENT, BODY_RESPONSE };
 /* The exact bytes into out.  1: none was kept (out empty; e says why). */

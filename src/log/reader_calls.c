@@ -12,7 +12,9 @@
  * everything else is a scan that keeps the best, over the index `call_scan`
  * where it has all that is asked for.  On a large log a scan is halved by a
  * guess: a sample of a thousand calls tells a value that a page will hardly
- * reach, and what lies beyond it is only looked at when the page is not full. */
+ * reach, and what lies beyond it is only looked at when the page is not full.
+ * Who cannot wait for a filter has the log looked through in slices
+ * (reader_slices.c). */
 #include <stdlib.h>
 #include <string.h>
 
@@ -20,16 +22,12 @@
 #include "base/mem.h"
 #include "log/filter_sql.h"
 #include "log/reader.h"
+#include "log/reader_paging.h"
 #include "log/reader_row.h"
 #include "log/sql.h"
 
 #define INPUT \
     "(c.tokens_in + ifnull(c.tokens_cache_read, 0) + ifnull(c.tokens_cache_write_5m, 0) + ifnull(c.tokens_cache_write_1h, 0))"
-
-struct sort {
-    const char *expr;
-    bool has_index;
-};
 
 static const struct sort SORTS[SORT_COUNT_] = {
     [SORT_ID] = {"c.id", true},
@@ -47,29 +45,11 @@ static const struct sort SORTS[SORT_COUNT_] = {
     [SORT_COST] = {"c.cost_microusd", false},
 };
 
-/* ?1 and ?2: the value and id the page goes on behind; ?5 and ?6: those of the guess. */
-enum { PARAM_VALUE = 1, PARAM_ID, PARAM_SESSION, PARAM_LIMIT, PARAM_GUESS, PARAM_GUESS_ID, PARAM_FIRST, PARAM_STEP, PARAM_LAST };
-
 #define SAMPLE_SIZE 1000
-#define GUESS_FROM_CALLS 50000 /* a smaller log is scanned in a few milliseconds */
-
-struct paging {
-    sqlite3 *sq;
-    const struct call_query *query;
-    const struct sort *sort;
-    const char *index;                /* INDEXED BY …, where the planner would guess wrong; else "" */
-    size_t limit;                     /* one more than the page, to know whether it goes on */
-    int64_t ids[READER_PAGE_MAX + 1];
-    size_t count;
-    sqlite3_value *after;             /* the value of call after_id; NULL: from the start */
-    bool after_is_null;
-    sqlite3_value *guess;             /* NULL: none */
-    int64_t guess_id;
-};
 
 /* ---- Conditions ---- */
 
-static bool is_narrowed(const struct call_query *q)
+bool paging_is_narrowed(const struct call_query *q)
 {
     return q->session_id || q->errors_only || filter_sql(q->filter);
 }
@@ -91,9 +71,7 @@ static void bind_conditions(sqlite3_stmt *st, const struct call_query *q)
     filter_bind(q->filter, st);
 }
 
-/* Append a pattern: %X is the sort's expression, %< what comes further in the
- * order, %> what comes before, %D the direction. */
-static void put_pattern(struct buf *sql, const struct paging *p, const char *pattern)
+void paging_put_pattern(struct buf *sql, const struct paging *p, const char *pattern)
 {
     bool descending = p->query->descending;
     for (const char *c = pattern; *c; c++) {
@@ -122,22 +100,23 @@ static void bind_keys(sqlite3_stmt *st, const struct paging *p)
     if (p->guess)
         sqlite3_bind_value(st, PARAM_GUESS, p->guess);
     sqlite3_bind_int64(st, PARAM_GUESS_ID, p->guess_id);
+    sqlite3_bind_int64(st, PARAM_LOW, p->low);
+    sqlite3_bind_int64(st, PARAM_HIGH, p->high);
 }
 
 /* ---- Steps ---- */
 
-/* Append the ids that `where` gives, in `order` (both patterns), as far as the page has room. */
-static int take_ids(struct paging *p, const char *where, const char *order, struct err *e)
+int paging_take_ids(struct paging *p, const char *where, const char *order, struct err *e)
 {
     struct buf sql;
     if (p->count >= p->limit)
         return 0;
     buf_init(&sql);
     buf_printf(&sql, "SELECT c.id FROM call c %s WHERE ", p->index);
-    put_pattern(&sql, p, where);
+    paging_put_pattern(&sql, p, where);
     put_conditions(&sql, p->query);
     buf_puts(&sql, " ORDER BY ");
-    put_pattern(&sql, p, order);
+    paging_put_pattern(&sql, p, order);
     buf_printf(&sql, " LIMIT ?%d", PARAM_LIMIT);
     sqlite3_stmt *st = sql_prepare(p->sq, sql.data, e);
     buf_done(&sql);
@@ -157,18 +136,14 @@ static int take_ids(struct paging *p, const char *where, const char *order, stru
 
 /* ---- Guessing ---- */
 
-/* The first part decides for nearly all calls and evaluates %X once; the others
- * tell equals apart. */
-#define BEHIND_LAST "%X %<= ?1 AND (%X != ?1 OR c.id %< ?2)"
 #define UP_TO_GUESS "%X %>= ?5 AND (%X != ?5 OR c.id %>= ?6)"
 #define BEYOND_GUESS "%X %<= ?5 AND (%X != ?5 OR c.id %< ?6)"
 #define BETWEEN_BOTH(low, high) "%X BETWEEN " low " AND " high " AND (%X != ?5 OR c.id %>= ?6) AND (%X != ?1 OR c.id %< ?2)"
-#define OR_UNKNOWN(condition) "((" condition ") OR %X IS NULL)"
 
-static int id_range(struct paging *p, int64_t *first, int64_t *last, struct err *e)
+int paging_id_range(sqlite3 *sq, int64_t *first, int64_t *last, struct err *e)
 {
     *first = *last = 0;
-    if (sql_int64(p->sq, "SELECT min(id) FROM call", first, e) < 0 || sql_int64(p->sq, "SELECT max(id) FROM call", last, e) < 0)
+    if (sql_int64(sq, "SELECT min(id) FROM call", first, e) < 0 || sql_int64(sq, "SELECT max(id) FROM call", last, e) < 0)
         return -1;
     return 0;
 }
@@ -179,10 +154,10 @@ static sqlite3_stmt *prepare_guess(struct paging *p, struct err *e)
     buf_init(&sql);
     buf_puts(&sql, "WITH RECURSIVE s(id) AS (SELECT ?7 UNION ALL SELECT id + ?8 FROM s WHERE id + ?8 <= ?9)"
                    " SELECT ");
-    put_pattern(&sql, p, "%X, c.id FROM s CROSS JOIN call c INDEXED BY call_scan ON c.id = s.id WHERE ");
-    put_pattern(&sql, p, p->after ? BEHIND_LAST : "%X IS NOT NULL");
+    paging_put_pattern(&sql, p, "%X, c.id FROM s CROSS JOIN call c INDEXED BY call_scan ON c.id = s.id WHERE ");
+    paging_put_pattern(&sql, p, p->after ? PAGING_BEHIND_LAST : "%X IS NOT NULL");
     put_conditions(&sql, p->query);
-    put_pattern(&sql, p, " ORDER BY %X %D, c.id %D LIMIT 1 OFFSET ?4");
+    paging_put_pattern(&sql, p, " ORDER BY %X %D, c.id %D LIMIT 1 OFFSET ?4");
     sqlite3_stmt *st = sql_prepare(p->sq, sql.data, e);
     buf_done(&sql);
     return st;
@@ -193,10 +168,10 @@ static sqlite3_stmt *prepare_guess(struct paging *p, struct err *e)
 static int make_guess(struct paging *p, struct err *e)
 {
     int64_t first, last;
-    if (id_range(p, &first, &last, e) != 0)
+    if (paging_id_range(p->sq, &first, &last, e) != 0)
         return -1;
     int64_t calls = last - first + 1;
-    if (calls < GUESS_FROM_CALLS || p->query->session_id || p->query->errors_only)
+    if (calls < PAGING_LARGE || p->query->session_id || p->query->errors_only)
         return 0;
     sqlite3_stmt *st = prepare_guess(p, e);
     if (!st)
@@ -224,7 +199,7 @@ static int make_guess(struct paging *p, struct err *e)
 
 static int page_by_id(struct paging *p, struct err *e)
 {
-    return take_ids(p, p->query->after_id ? "c.id %< ?2" : "1", "c.id %D", e);
+    return paging_take_ids(p, p->query->after_id ? "c.id %< ?2" : "1", "c.id %D", e);
 }
 
 /* In an index (value, id): three ranges, each read in order. */
@@ -232,11 +207,11 @@ static int page_by_walk(struct paging *p, struct err *e)
 {
     int rc = 0;
     if (p->after && !p->after_is_null)
-        rc = take_ids(p, "%X = ?1 AND c.id %< ?2", "c.id %D", e);
+        rc = paging_take_ids(p, "%X = ?1 AND c.id %< ?2", "c.id %D", e);
     if (rc == 0 && !p->after_is_null)
-        rc = take_ids(p, p->after ? "%X %< ?1" : "%X IS NOT NULL", "%X %D, c.id %D", e);
+        rc = paging_take_ids(p, p->after ? "%X %< ?1" : "%X IS NOT NULL", "%X %D, c.id %D", e);
     if (rc == 0)
-        rc = take_ids(p, p->after_is_null ? "%X IS NULL AND c.id %< ?2" : "%X IS NULL", "c.id %D", e);
+        rc = paging_take_ids(p, p->after_is_null ? "%X IS NULL AND c.id %< ?2" : "%X IS NULL", "c.id %D", e);
     return rc;
 }
 
@@ -247,11 +222,11 @@ static int page_by_scan(struct paging *p, struct err *e)
                               : p->query->descending ? BETWEEN_BOTH("?5", "?1")
                                                      : BETWEEN_BOTH("?1", "?5");
     if (p->after_is_null)
-        return take_ids(p, "%X IS NULL AND c.id %< ?2", "c.id %D", e);
-    if (make_guess(p, e) != 0 || (p->guess && take_ids(p, up_to_guess, "%X %D, c.id %D", e) != 0))
+        return paging_take_ids(p, "%X IS NULL AND c.id %< ?2", "c.id %D", e);
+    if (make_guess(p, e) != 0 || (p->guess && paging_take_ids(p, up_to_guess, "%X %D, c.id %D", e) != 0))
         return -1;
-    const char *rest = p->guess ? OR_UNKNOWN(BEYOND_GUESS) : p->after ? OR_UNKNOWN(BEHIND_LAST) : "1";
-    return take_ids(p, rest, "%X IS NULL, %X %D, c.id %D", e);
+    const char *rest = p->guess ? PAGING_OR_UNKNOWN(BEYOND_GUESS) : p->after ? PAGING_OR_UNKNOWN(PAGING_BEHIND_LAST) : "1";
+    return paging_take_ids(p, rest, "%X IS NULL, %X %D, c.id %D", e);
 }
 
 /* The value that the page goes on behind. */
@@ -279,11 +254,16 @@ static int find_after(struct paging *p, struct err *e)
 static int find_ids(struct paging *p, struct err *e)
 {
     const struct call_query *q = p->query;
+    bool in_slices = false;
+    if (q->look && paging_wants_slices(p, &in_slices, e) != 0)
+        return -1;
+    if (q->sort != SORT_ID && q->after_id && find_after(p, e) != 0)
+        return -1;
+    if (in_slices)
+        return paging_by_slices(p, e);
     if (q->sort == SORT_ID)
         return page_by_id(p, e);
-    if (q->after_id && find_after(p, e) != 0)
-        return -1;
-    return p->sort->has_index && !is_narrowed(q) ? page_by_walk(p, e) : page_by_scan(p, e);
+    return p->sort->has_index && !paging_is_narrowed(q) ? page_by_walk(p, e) : page_by_scan(p, e);
 }
 
 /* ---- Rows ---- */
@@ -300,6 +280,8 @@ static int read_rows(struct paging *p, struct call_page *page, struct err *e)
     for (size_t i = 0; i < count && rc == 0; i++) {
         rc = reader_read_row(st, p->ids[i], &page->calls[page->count], e);
         page->count += rc == 0;
+        if (rc == 1 && p->query->look)
+            rc = 0; /* it was deleted since it was found */
     }
     sqlite3_finalize(st);
     if (rc == 1)
@@ -337,7 +319,7 @@ int reader_open_calls(struct db *db, struct call_page *page, struct err *e)
     *page = (struct call_page){0};
     if (reader_begin(p.sq, e) != 0)
         return -1;
-    int rc = take_ids(&p, "c.state = 'open'", "c.id", e);
+    int rc = paging_take_ids(&p, "c.state = 'open'", "c.id", e);
     if (rc == 0)
         rc = read_rows(&p, page, e);
     reader_end(p.sq);
@@ -359,20 +341,22 @@ int reader_call(struct db *db, int64_t id, struct call *c, struct err *e)
     return rc;
 }
 
-int reader_count(struct db *db, const struct call_query *q, int64_t *n, struct err *e)
+/* Calls of the slice `where` allows (a pattern without %). */
+static int count(sqlite3 *sq, const struct call_query *q, const char *where, int64_t low, int64_t high, int64_t *n, struct err *e)
 {
-    sqlite3 *sq = db_sqlite(db);
     struct buf sql;
     if (filter_prepare(q->filter, sq, e) != 0)
         return -1;
     buf_init(&sql);
-    buf_puts(&sql, is_narrowed(q) ? "SELECT count(*) FROM call c WHERE 1" : "SELECT count(*) FROM call c");
+    buf_printf(&sql, "SELECT count(*) FROM call c%s", where);
     put_conditions(&sql, q);
     sqlite3_stmt *st = sql_prepare(sq, sql.data, e);
     buf_done(&sql);
     if (!st)
         return -1;
     bind_conditions(st, q);
+    sqlite3_bind_int64(st, PARAM_LOW, low);
+    sqlite3_bind_int64(st, PARAM_HIGH, high);
     int rc = sqlite3_step(st);
     if (rc == SQLITE_ROW)
         *n = sqlite3_column_int64(st, 0);
@@ -380,6 +364,16 @@ int reader_count(struct db *db, const struct call_query *q, int64_t *n, struct e
         reader_fail(sq, e);
     sqlite3_finalize(st);
     return rc == SQLITE_ROW ? 0 : -1;
+}
+
+int paging_count_slice(sqlite3 *sq, const struct call_query *q, int64_t low, int64_t high, int64_t *n, struct err *e)
+{
+    return count(sq, q, " WHERE c.id > ?10 AND c.id <= ?11", low, high, n, e);
+}
+
+int reader_count(struct db *db, const struct call_query *q, int64_t *n, struct err *e)
+{
+    return count(db_sqlite(db), q, paging_is_narrowed(q) ? " WHERE 1" : "", 0, 0, n, e);
 }
 
 void call_page_done(struct call_page *p)

@@ -1,20 +1,20 @@
-"""The dashboard on a log of a million calls: time to the first screen, from a key
-to the screen, and memory.  Part of make bench.
+"""The dashboard on a log of a million calls and 10 GB of bodies: every view's first
+screen, filters, keys, memory, each beside what was aimed at.  Part of make bench.
 
-    dashboard.py [--calls N] [--out FILE]"""
+    dashboard.py [--calls N] [--gb N] [--out FILE]
+
+The log is made once, in build/bench/large/ (a minute, 2 GB); delete it to have it
+made anew."""
 
 import argparse
 import fcntl
 import os
 import pty
-import random
 import select
 import signal
-import sqlite3
 import statistics
 import struct
 import subprocess
-import tempfile
 import termios
 import time
 from pathlib import Path
@@ -22,10 +22,10 @@ from pathlib import Path
 import proxies
 
 PROGRAM = os.environ.get("SPANTOP_BIN", "build/spantop")
-MODELS = ["claude-opus-5-5", "claude-sonnet-5", "claude-haiku-4-5-20251001"]
-PROVIDERS = ["anthropic", "vertex_ai", "bedrock"]
-DAY_MS = 86_400_000
-QUIET_S = 0.03  # a screen is whole when nothing more came for this long
+BUILD = Path(os.environ.get("SPANTOP_BENCH_BUILD", "build/bench"))
+ROUNDS = 5
+QUIET_S = 0.03  # a screen is whole when nothing more came for this long,
+LOOKED_S = 0.25  # and a filter has looked through the whole log
 
 
 def serve(log):
@@ -34,46 +34,6 @@ def serve(log):
                                 "--upstream", "http://127.0.0.1:9/api/anthropic/"], stdout=subprocess.PIPE, text=True)
     process.stdout.readline()
     return process, port
-
-
-def rows(count):
-    rng = random.Random(7)
-    now = int(time.time() * 1000)
-    step = 60 * DAY_MS // count
-    for i in range(count):
-        started = now - (count - i) * step
-        failed = rng.random() < 0.01
-        yield (i + 1, "error" if failed else "done", started, started + 4000, f"session-{i // 200:08}", "main", "POST",
-               "/v1/messages?beta=true", 529 if failed else 200, "overloaded_error" if failed else None,
-               MODELS[i % 3], MODELS[i % 3], MODELS[i % 3], PROVIDERS[i % 7 % 3], 12, 90000 + i % 5000, 800, 0,
-               rng.randrange(50, 3000), rng.randrange(1000, 90000), "catalog", 400, 900, 4000, 90000, 7000, 1, "off")
-
-
-COLUMNS = ("id, state, started_at, finished_at, session_id, purpose, method, path, status, error_type, model_asked, model_sent, "
-           "model_served, provider_served, tokens_in, tokens_cache_read, tokens_cache_write_5m, tokens_cache_write_1h, "
-           "tokens_out, cost_microusd, cost_source, ttfb_ms, ttft_ms, duration_ms, bytes_in, bytes_out, attempt, body_state")
-SUMS = ("count(*) AS calls, sum(state = 'error') AS errors, sum(tokens_in) AS tokens_in, sum(tokens_cache_read) AS tokens_cache_read, "
-        "sum(tokens_cache_write_5m) AS tokens_cache_write_5m, 0 AS tokens_cache_write_1h, sum(tokens_out) AS tokens_out, "
-        "sum(cost_microusd) AS cost_microusd, count(*) AS ttft_count, sum(ttft_ms) AS ttft_sum_ms")
-SUM_NAMES = ("calls, errors, tokens_in, tokens_cache_read, tokens_cache_write_5m, tokens_cache_write_1h, tokens_out, cost_microusd, "
-             "ttft_count, ttft_sum_ms")
-
-
-def fill(log, count):
-    db = sqlite3.connect(log)
-    db.execute("PRAGMA synchronous = OFF")
-    marks = ", ".join("?" * len(COLUMNS.split(",")))
-    db.executemany(f"INSERT INTO call({COLUMNS}) VALUES({marks})", rows(count))
-    db.execute(f"INSERT INTO session(session_id, title, first_at, last_at, {SUM_NAMES}) SELECT session_id, 'work ' || session_id, "
-               f"min(started_at), max(started_at), {SUMS} FROM call GROUP BY session_id")
-    day = "CAST(strftime('%Y%m%d', started_at / 1000, 'unixepoch', 'localtime') AS INTEGER)"
-    db.execute(f"INSERT INTO day_sum(day, session_id, model, provider, purpose, {SUM_NAMES}) SELECT {day}, session_id, model_served, "
-               f"provider_served, purpose, {SUMS} FROM call GROUP BY 1, 2, 3, 4, 5")
-    db.execute(f"INSERT INTO minute_sum(minute, model, provider, {SUM_NAMES}) SELECT finished_at / 60000, model_served, "
-               f"provider_served, {SUMS} FROM call GROUP BY 1, 2, 3")
-    db.execute("UPDATE meta SET value = ? WHERE key = 'next_call_id'", (count + 1,))
-    db.commit()
-    db.close()
 
 
 class Screen:
@@ -85,12 +45,12 @@ class Screen:
             os.execv(PROGRAM, [PROGRAM, "--log", str(log), "--listen", f"127.0.0.1:{port}"])
         fcntl.ioctl(self.fd, termios.TIOCSWINSZ, struct.pack("HHHH", 36, 120, 0, 0))
 
-    def read_until_quiet(self, limit=10.0):
+    def read_until_quiet(self, limit=10.0, quiet=QUIET_S):
         """Everything drawn, with the times of the first and the last byte."""
         text, first, last = b"", None, None
         end = time.monotonic() + limit
         while time.monotonic() < end:
-            ready, _, _ = select.select([self.fd], [], [], QUIET_S if last else 0.5)
+            ready, _, _ = select.select([self.fd], [], [], quiet if last else 0.5)
             if not ready:
                 if last:
                     break
@@ -110,12 +70,13 @@ class Screen:
             text += os.read(self.fd, 65536)
         return time.monotonic()
 
-    def key_ms(self, key):
+    def drawn_ms(self, key, quiet=QUIET_S):
+        """From a key until the first and the last byte that it makes the screen send."""
         self.read_until_quiet(0.2)
         sent = time.monotonic()
         os.write(self.fd, key)
-        _, first, _ = self.read_until_quiet(1.0)
-        return (first - sent) * 1000 if first else None
+        _, first, last = self.read_until_quiet(10.0, quiet)
+        return ((first - sent) * 1000, (last - sent) * 1000) if first else (None, None)
 
     def memory_mib(self):
         for line in Path(f"/proc/{self.pid}/smaps_rollup").read_text().splitlines():
@@ -138,50 +99,125 @@ def quantile(values, q):
     return ordered[int((len(ordered) - 1) * q)]
 
 
-def measure(log, port):
+# A view, the keys that lead to it from Live, and those that lead back.
+VIEWS = [("Calls", b"2", b"1"), ("Sessions", b"3", b"1"), ("Cache", b"4", b"1"), ("Spend", b"5", b"1"),
+         ("Cache, 12 weeks", b"4ttt", b"t1"), ("Spend, 12 weeks, by session", b"5tttss", b"tssss1"),
+         ("Timeline of the newest session", b"3j\r", b"q1"), ("Inspect of a call of 1 MB", b"\r", b"q"),
+         ("Inspect: what was asked", b"\r\t", b"q"), ("Routes", b"r", b"r"), ("Help", b"?", b"?"),
+         ("First calls of the log", b"2g", b"\x1b1")]
+FILTERS = ["", "model:opus", "errors", "cost>0.2 since:1d", "session:work", "break:tool", "status>=500 model:haiku",
+           "model:nosuch", "provider:nosuch", "agent:nosuch", "route:nosuch", "cost>50", "nosuchtext", "request_headers:nosuch"]
+SORTS = ["session", "model", "status", "in", "cache", "out", "ttft", "took", "rate", "cost"]
+
+
+class Table:
+    """Lines of a Markdown table; says at the end what missed its aim."""
+
+    def __init__(self):
+        self.lines = []
+        self.missed = []
+
+    def add(self, what, times, aim):
+        times = [t for t in times if t is not None]
+        if not times:
+            self.missed.append(f"{what}: nothing was drawn")
+            return
+        middle = statistics.median(times)
+        self.lines.append(f"| {what} | {middle:.0f} | {max(times):.0f} | {aim} |")
+        if middle > aim:
+            self.missed.append(f"{what}: {middle:.0f} ms, aimed at {aim}")
+
+
+def measure_views(log, port, table):
     firsts = []
-    for _ in range(5):
+    for _ in range(ROUNDS):
         screen = Screen(log, port)
         firsts.append((screen.wait_for(b"opus-5-5") - screen.started) * 1000)
         screen.leave()
+    table.add("Live, from the start of the program", firsts, 100)
+    screen = Screen(log, port)
+    screen.wait_for(b"opus-5-5")
+    for name, there, back in VIEWS:
+        times = []
+        for _ in range(ROUNDS):
+            for key in there[:-1]:
+                screen.drawn_ms(bytes([key]))
+            times.append(screen.drawn_ms(there[-1:])[1])
+            for key in [back] if back.startswith(b"\x1b") else [bytes([k]) for k in back]:
+                screen.drawn_ms(key)
+        table.add(name, times, 100)
+    screen.leave()
+
+
+def measure_filters(log, port, table, options):
+    screen = Screen(log, port)
+    screen.wait_for(b"opus-5-5")
+    screen.drawn_ms(b"2")
+    for words in options.filter or FILTERS:
+        firsts, wholes = [], []
+        for _ in range(options.rounds):
+            screen.drawn_ms(b"/\x15" + words.encode())
+            first, last = screen.drawn_ms(b"\r", LOOKED_S)
+            firsts.append(first)
+            wholes.append(last)
+        table.add(f"filter `{words}`" if words else "no filter", firsts, 200)
+        table.add("… until all of it is known", wholes, 10000)
+    screen.leave()
+
+
+def measure_keys(log, port):
     screen = Screen(log, port)
     screen.wait_for(b"opus-5-5")
     # Each of them changes the screen, wherever the one before led to.
     keys = [b"2", b"k", b"\x1b[5~", b"\x1b[5~", b"g", b"j", b"\x1b[6~", b"G", b"3", b"4", b"5", b"1"]
-    named = [(key, screen.key_ms(key)) for _ in range(10) for key in keys]
-    slow = max((t, key) for key, t in named if t is not None)
-    print(f"slowest key {slow[1]!r}: {slow[0]:.1f} ms; {sum(t is None for _, t in named)} keys changed nothing")
-    times = [t for _, t in named if t is not None]
+    times = [t for t in (screen.drawn_ms(key)[0] for _ in range(10) for key in keys) if t is not None]
     before, at = screen.cpu_s(), time.monotonic()
     screen.read_until_quiet(0.2)
     time.sleep(5)
     idle = (screen.cpu_s() - before) / (time.monotonic() - at) * 100
     memory = screen.memory_mib()
     screen.leave()
-    return firsts, times, idle, memory
+    return times, idle, memory
+
+
+def make_log(log, calls, gigabytes):
+    if log.exists():
+        return
+    log.parent.mkdir(parents=True, exist_ok=True)
+    log.parent.chmod(0o700)
+    unfinished = log.with_name("unfinished.db")
+    for old in log.parent.glob("unfinished.db*"):
+        old.unlink()
+    subprocess.run([BUILD / "fill", unfinished, str(calls), str(gigabytes)], check=True)
+    unfinished.rename(log)
 
 
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--calls", type=int, default=1_000_000)
+    parser.add_argument("--gb", type=float, default=10)
+    parser.add_argument("--rounds", type=int, default=ROUNDS)
+    parser.add_argument("--filter", action="append", help="only this one, not the views")
     parser.add_argument("--out")
     options = parser.parse_args()
-    with tempfile.TemporaryDirectory(prefix="spantop-bench-") as folder:
-        log = Path(folder) / "data" / "log.db"
-        process, port = serve(log)
+    log = BUILD / "large" / f"{options.calls}-{options.gb:g}.db"
+    make_log(log, options.calls, options.gb)
+    table = Table()
+    process, port = serve(log)
+    try:
+        if not options.filter:
+            measure_views(log, port, table)
+        measure_filters(log, port, table, options)
+        times, idle, memory = measure_keys(log, port)
+    finally:
         process.terminate()
         process.wait()
-        fill(log, options.calls)
-        process, port = serve(log)
-        try:
-            firsts, times, idle, memory = measure(log, port)
-        finally:
-            process.terminate()
-            process.wait()
-    text = (f"\n### Dashboard on a log of {options.calls:,} calls\n\n"
-            f"first screen {statistics.median(firsts):.0f} ms (median of {len(firsts)} starts); key to screen p50 "
-            f"{quantile(times, 0.5):.1f} ms, p95 {quantile(times, 0.95):.1f} ms over {len(times)} keys; "
-            f"{idle:.2f} % of a core when nothing happens; {memory:.1f} MiB.")
+    text = (f"\n### Dashboard on a log of {options.calls:,} calls and {options.gb:g} GB of bodies\n\n"
+            "Milliseconds from the last key to the whole screen.\n\n| | median | worst | aim |\n|---|---|---|---|\n" +
+            "\n".join(table.lines) +
+            f"\n\nKey to screen p50 {quantile(times, 0.5):.1f} ms, p95 {quantile(times, 0.95):.1f} ms over {len(times)} keys; "
+            f"{idle:.2f} % of a core when nothing happens; {memory:.1f} MiB (aim 64).\n" +
+            "".join(f"\nmissed: {line}" for line in table.missed))
     print(text)
     if options.out:
         with open(options.out, "a", encoding="utf-8") as out:

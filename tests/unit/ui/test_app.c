@@ -183,6 +183,79 @@ static void test_filter_holds_until_cleared(void **state)
     see_no("filter status");
 }
 
+/* A log so large that a filter takes several steps, each as short as can be. */
+static void start_large(void)
+{
+    start(0);
+    tmplog_run("WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 70000)"
+               " INSERT INTO call(id, state, started_at, finished_at, model_sent, work_dir, cost_microusd)"
+               " SELECT i, 'done', i, i, 'claude-opus-5-5', CASE WHEN i IN (7, 69000) THEN '/rare' ELSE '/home' END, i FROM n");
+    app_tick(&app);
+    draw(36, 120);
+    app.feed.look.us = 1;
+}
+
+static void look_to_the_end(void)
+{
+    for (int i = 0; app_is_looking(&app); i++) {
+        assert_true(i < 100);
+        app_tick(&app);
+    }
+}
+
+static void test_a_filter_looks_on_between_keys(void **state)
+{
+    (void)state;
+    start_large();
+    press("/work_dir:nosuch\n");
+    assert_true(app_is_looking(&app));
+    see("looking further…");
+    see("No call so far; 23 % of the log looked at.");
+    press("2"); /* keys are taken meanwhile */
+    assert_int_equal(app.view, VIEW_CALLS);
+    look_to_the_end();
+    see("No call matches the filter.");
+    assert_int_equal(app.filter_count, 0);
+    press("/\x15work_dir:rare\n");
+    assert_int_equal(app.feed.count, 1); /* what is found is shown at once */
+    assert_int_equal(app.feed.calls[0].id, 69000);
+    assert_true(app_is_looking(&app));
+    press("/\x15work_dir:nosuch\n"); /* the next filter ends that of before */
+    assert_int_equal(app.feed.count, 0);
+    press("/\x15work_dir:rare\n");
+    look_to_the_end();
+    assert_int_equal(app.feed.count, 2);
+    assert_int_equal(app.filter_count, 2);
+    press("/\x15work_dir:home\n");
+    see("+"); /* the list is full, the calls are still counted */
+    look_to_the_end();
+    assert_int_equal(app.filter_count, 69998);
+    press("\033");
+    assert_false(app_is_looking(&app));
+}
+
+static void test_moving_waits_for_what_is_still_looked_for(void **state)
+{
+    (void)state;
+    start_large();
+    press("/work_dir:rare\n");
+    press("g"); /* the first of all: call 7, not yet found */
+    look_to_the_end();
+    assert_int_equal(app.feed.selected_id, 7);
+    press("j");
+    assert_int_equal(app.feed.selected_id, 69000);
+    press("F");
+    look_to_the_end();
+    tmplog_run("INSERT INTO call(id, state, started_at, finished_at, work_dir) VALUES(70001, 'done', 1, 1, '/rare')");
+    app.is_feed_stale = true;
+    app.feed_due_us = 0;
+    app_tick(&app);
+    assert_true(app.feed.count >= 2); /* what was there stays until all is known again */
+    look_to_the_end();
+    assert_int_equal(app.feed.count, 3);
+    assert_int_equal(app.filter_count, 3);
+}
+
 static void test_a_wrong_filter_is_told_in_place(void **state)
 {
     (void)state;
@@ -744,6 +817,8 @@ int main(void)
         WITH_LOG(test_paging_reaches_every_call_once),
         WITH_LOG(test_errors_are_found_in_both_directions),
         WITH_LOG(test_filter_holds_until_cleared),
+        WITH_LOG(test_a_filter_looks_on_between_keys),
+        WITH_LOG(test_moving_waits_for_what_is_still_looked_for),
         WITH_LOG(test_a_wrong_filter_is_told_in_place),
         WITH_LOG(test_a_filter_is_completed_by_tab),
         WITH_LOG(test_views_tell_whether_the_filter_holds),

@@ -12,6 +12,7 @@
 #   FLAVOUR=release|asan|tsan|cov   objects live in build/FLAVOUR/
 #   LOOP=epoll|poll                 how sockets are waited for; the other one than this
 #                                   system's lives in a build folder of its own
+#   HAVE=none                       what src/base/sys.c does on the poorest system
 #   BUILD=DIR                       another build folder
 #   CI=true                         warnings are errors, no test may be skipped
 
@@ -21,8 +22,8 @@ DATE    := 2026-11-22
 # ---- Where things go -------------------------------------------------------
 FLAVOUR ?= release
 OWN_LOOP := $(shell echo '\#include <sys/epoll.h>' | $(CC) -E -x c - >/dev/null 2>&1 && echo epoll || echo poll)
-LOOP    ?= $(OWN_LOOP)
-BUILD   ?= build$(if $(filter-out $(OWN_LOOP),$(LOOP)),/$(LOOP))
+LOOP    ?= $(if $(filter none,$(HAVE)),poll,$(OWN_LOOP))
+BUILD   ?= build$(if $(HAVE),/$(HAVE),$(if $(filter-out $(OWN_LOOP),$(LOOP)),/$(LOOP)))
 PREFIX  ?= /usr/local
 BINDIR  ?= $(PREFIX)/bin
 DATADIR ?= $(PREFIX)/share
@@ -61,15 +62,16 @@ FLAGS_cov     := -O0 --coverage -fprofile-update=atomic
 PKG_CONFIG  ?= pkg-config
 PKG_CFLAGS   = $(eval PKG_CFLAGS := $$(shell $(PKG_CONFIG) --cflags $(PACKAGES)))$(PKG_CFLAGS)
 PKG_LIBS     = $(eval PKG_LIBS := $$(shell $(PKG_CONFIG) --libs $(PACKAGES)) -lm)$(PKG_LIBS)
+AS_NEEDED    = $(eval AS_NEEDED := $$(shell CC='$(CC)' sh tests/tools/have --link -Wl,--as-needed))$(AS_NEEDED)
 TEST_LIBS    = $(eval TEST_LIBS := $$(shell $(PKG_CONFIG) --libs cmocka))$(TEST_LIBS)
 
 CFLAGS      ?= -g
 CPPFLAGS_ALL = -D_GNU_SOURCE -DSPANTOP_VERSION='"$(VERSION)"' -Isrc -I. -I$(BUILD)/gen $(PKG_CFLAGS) $(CPPFLAGS)
 CFLAGS_ALL   = -std=c11 $(WARNINGS) -pthread $(FLAGS_$(FLAVOUR)) $(CFLAGS)
-LDFLAGS_ALL  = -pthread $(FLAGS_$(FLAVOUR)) -Wl,--as-needed $(LDFLAGS)
+LDFLAGS_ALL  = -pthread $(FLAGS_$(FLAVOUR)) $(AS_NEEDED) $(LDFLAGS)
 
 # For the targets that do everything: all processors, unless -j says otherwise.
-JOBS = $(if $(findstring -j,$(MAKEFLAGS)),,-j$(shell nproc 2>/dev/null || echo 2))
+JOBS = $(if $(findstring -j,$(MAKEFLAGS)),,-j$(shell getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2))
 
 # ---- The program -----------------------------------------------------------
 .PHONY: all
@@ -104,10 +106,18 @@ $(PROGRAM): $(OUT)/src/cli/main.o $(call archives,cli)
 	@echo "  LINK  $@"
 	@$(CC) $(LDFLAGS_ALL) -o $@.new $^ $(PKG_LIBS) && mv -f $@.new $@
 
-$(OUT)/%.o: %.c | $(BUILD)/gen/data/embedded.h
+# Headers that are made first.
+GENERATED := $(BUILD)/gen/base/have.h $(BUILD)/gen/data/embedded.h
+
+$(OUT)/%.o: %.c | $(GENERATED)
 	@mkdir -p $(@D)
 	@echo "  CC    $<"
 	@$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) -MMD -MP -MT $@ -MF $(@:.o=.d) -c -o $@ $<
+
+# ---- What this system has: base/have.h, used by src/base/sys.c alone -------------
+$(BUILD)/gen/base/have.h: tests/tools/have
+	@mkdir -p $(@D)
+	@CC='$(CC)' HAVE='$(HAVE)' sh tests/tools/have > $@.new && mv -f $@.new $@
 
 # ---- data/: every data/NAME.json as bytes in the program -----------------------
 # #include "data/embedded.h" gives, for data/catalog.json,
@@ -247,12 +257,12 @@ TIDIED := $(if $(filter true,$(CI)),$(filter-out ui/% src/sim/% src/cli/%,$(ANAL
 analyze-tidy: $(TIDIED:%.c=$(OUT)/%.tidy)
 	@echo "analyze clang-tidy: nothing found in $(words $(TIDIED)) files"
 
-$(OUT)/%.tidy: %.c .clang-tidy | $(BUILD)/gen/data/embedded.h
+$(OUT)/%.tidy: %.c .clang-tidy | $(GENERATED)
 	@mkdir -p $(@D)
 	@clang-tidy --quiet --warnings-as-errors='*' $< -- -std=c11 $(CPPFLAGS_ALL) 2>/dev/null
 	@touch $@
 
-analyze-cppcheck: | $(BUILD)/gen/data/embedded.h
+analyze-cppcheck: | $(GENERATED)
 	@cppcheck --quiet --std=c11 --enable=warning,performance,portability --inline-suppr --error-exitcode=1 \
 	    --suppress=missingIncludeSystem --include=tests/tools/cppcheck.h \
 	    -D_GNU_SOURCE '-DSPANTOP_VERSION=""' -D__linux__ -Isrc -I. -I$(BUILD)/gen src ui

@@ -24,6 +24,14 @@ void inspect_parts_done(struct inspect_parts *p)
 
 /* ---- Pages -------------------------------------------------------------------- */
 
+/* The last c of these bytes; NULL: none.  (memrchr is not everywhere.) */
+static const char *last_of(const char *s, size_t len, char c)
+{
+    while (len > 0 && s[len - 1] != c)
+        len--;
+    return len > 0 ? s + len - 1 : NULL;
+}
+
 /* Nothing that is looked for has a line's end in it, and few things a blank: so a
  * page's end seldom cuts one in two. */
 static size_t page_end(struct bytes text, size_t from)
@@ -31,7 +39,7 @@ static size_t page_end(struct bytes text, size_t from)
     if (text.len - from <= INSPECT_PAGE_MAX)
         return text.len;
     const char *page = text.data + from;
-    const char *line = memrchr(page, '\n', INSPECT_PAGE_MAX), *blank = memrchr(page, ' ', INSPECT_PAGE_MAX);
+    const char *line = last_of(page, INSPECT_PAGE_MAX, '\n'), *blank = last_of(page, INSPECT_PAGE_MAX, ' ');
     if (line || blank)
         return (size_t)((line ? line : blank) - text.data) + 1;
     size_t end = from + INSPECT_PAGE_MAX;

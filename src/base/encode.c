@@ -5,9 +5,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
 
 #include "base/mem.h"
+#include "base/sys.h"
 
 static const char base64_digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
@@ -78,18 +78,10 @@ void encode_hex(const void *data, size_t len, char *out)
 
 void random_bytes(void *out, size_t len)
 {
-    char *p = out;
-    while (len > 0) {
-        ssize_t n = getrandom(p, len, 0);
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n <= 0) {
-            fprintf(stderr, "spantop: the kernel gives no random bytes: %s\n", strerror(errno));
-            abort();
-        }
-        p += n;
-        len -= (size_t)n;
-    }
+    if (sys_random(out, len) == 0)
+        return;
+    fprintf(stderr, "spantop: the kernel gives no random bytes: %s\n", strerror(errno));
+    abort();
 }
 
 bool secret_eq(const char *a, size_t a_len, const char *b, size_t b_len)

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/mem.h"
+#include "base/sys.h"
 
 static int read_all(int fd, const char *path, size_t max, struct buf *out, struct err *e)
 {
@@ -63,7 +64,7 @@ int file_write(const char *path, const void *data, size_t len, unsigned mode, st
     int r = -1;
     char *target = real_target(path);
     char *temp = xasprintf("%s.XXXXXX", target);
-    int fd = mkostemp(temp, O_CLOEXEC);
+    int fd = sys_temp_file(temp);
     if (fd < 0) {
         err_set(e, "cannot write beside %s: %s", target, strerror(errno));
         goto out;

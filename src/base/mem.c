@@ -51,13 +51,15 @@ char *xstrndup(const char *s, size_t len)
 
 char *xasprintf(const char *fmt, ...)
 {
-    char *out = NULL;
-    va_list args;
+    va_list args, again;
     va_start(args, fmt);
-    int n = vasprintf(&out, fmt, args);
-    va_end(args);
-    if (n < 0)
+    va_copy(again, args);
+    int n = vsnprintf(NULL, 0, fmt, args);
+    char *out = xmalloc(n < 0 ? 1 : (size_t)n + 1);
+    if (n < 0 || vsnprintf(out, (size_t)n + 1, fmt, again) != n)
         out_of_memory(0);
+    va_end(again);
+    va_end(args);
     return out;
 }
 

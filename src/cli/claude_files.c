@@ -44,11 +44,10 @@ char *claude_settings_path(enum claude_scope scope, struct err *e)
     case CLAUDE_SCOPES:
         break;
     }
-#ifdef __APPLE__
-    return xstrdup("/Library/Application Support/ClaudeCode/managed-settings.json");
-#else
-    return xstrdup("/etc/claude-code/managed-settings.json");
-#endif
+    /* Claude Code's place for them on a Mac, known by the folder that every Mac has. */
+    bool is_mac = access("/Library/Application Support", F_OK) == 0;
+    return xstrdup(is_mac ? "/Library/Application Support/ClaudeCode/managed-settings.json"
+                          : "/etc/claude-code/managed-settings.json");
 }
 
 char *claude_state_path(struct err *e)

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "base/mem.h"
+#include "base/sys.h"
 #include "cli/command.h"
 #include "cli/doctor.h"
 #include "cli/output.h"
@@ -67,7 +68,7 @@ static void run_self(const struct cli *c, const char *const *words)
     pid_t pid = fork();
     if (pid == 0) {
         dup2(STDERR_FILENO, STDOUT_FILENO);
-        char *file = own_program(c->program);
+        char *file = sys_own_program(c->program);
         execv(file, argv);
         _exit(127);
     }

@@ -10,14 +10,16 @@
 
 static const struct option_spec options[] = {
     {"ready-fd", "N", NULL}, /* for the parent that starts us; see start.c */
+    {"parent-fd", "N", NULL},
     {NULL, NULL, NULL},
 };
 
-static int ready_fd_of(const struct cli *c, int *fd, struct err *e)
+/* -1: not given. */
+static int fd_of(const struct cli *c, const char *name, int *fd, struct err *e)
 {
-    const char *text = args_get(&c->args, "ready-fd");
+    const char *text = args_get(&c->args, name);
     int64_t n = -1;
-    if (text && value_int("--ready-fd", text, 3, 1023, &n, e) != 0)
+    if (text && value_int(name, text, 3, 1023, &n, e) != 0)
         return -1;
     *fd = (int)n;
     return 0;
@@ -36,8 +38,8 @@ static int serve(struct cli *c, struct err *e)
 {
     const struct settings *s = &c->settings;
     char *key = NULL;
-    int ready_fd = -1;
-    if (ready_fd_of(c, &ready_fd, e) != 0)
+    int ready_fd = -1, parent_fd = -1;
+    if (fd_of(c, "ready-fd", &ready_fd, e) != 0 || fd_of(c, "parent-fd", &parent_fd, e) != 0)
         return CLI_USAGE;
     if (settings_key(s, &key, e) != 0) {
         tell_parent(ready_fd, e);
@@ -74,6 +76,7 @@ static int serve(struct cli *c, struct err *e)
                  .rest_ms = s->pin_rest_ms,
                  .long_wait_s = (s->pin_long_wait_ms + 999) / 1000},
         .ready_fd = ready_fd,
+        .parent_fd = parent_fd,
         .print_ready = ready_fd < 0,
     };
     int r = gateway_run(&o, e);

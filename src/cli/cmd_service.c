@@ -9,6 +9,7 @@
 
 #include "base/clock.h"
 #include "base/file.h"
+#include "base/sys.h"
 #include "cli/command.h"
 #include "cli/output.h"
 #include "cli/service.h"
@@ -161,7 +162,7 @@ static int install_text(const struct job *j, const char *text, struct err *e)
 static int put_text(const struct job *j, struct buf *out, struct err *e)
 {
     struct service_spec spec;
-    char *program = own_program(j->cli->program);
+    char *program = sys_own_program(j->cli->program);
     int r = 0;
     if (program[0] != '/' || strncmp(program, "/proc/", 6) == 0) {
         r = err_set(e, "cannot tell where this program lies; call it by its whole path");

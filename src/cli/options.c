@@ -12,6 +12,7 @@
 #include "base/buf.h"
 #include "base/file.h"
 #include "base/mem.h"
+#include "base/sys.h"
 #include "cli/values.h"
 #include "log/db.h"
 
@@ -347,7 +348,7 @@ int settings_read_key(const char *path, char **key, struct err *e)
         *key = r == 0 ? xstrdup(bare) : NULL;
     }
     if (text.cap)
-        explicit_bzero(text.data, text.cap);
+        sys_wipe(text.data, text.cap);
     buf_done(&text);
     return r;
 }
@@ -374,6 +375,6 @@ int settings_key(const struct settings *s, char **key, struct err *e)
 void key_free(char *key)
 {
     if (key)
-        explicit_bzero(key, strlen(key));
+        sys_wipe(key, strlen(key));
     free(key);
 }

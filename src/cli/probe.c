@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "base/sys.h"
 #include "gateway/headers.h"
 #include "gateway/loop.h"
 #include "gateway/target.h"
@@ -103,7 +104,7 @@ int probe_get(const struct settings *s, const char *url, const char *bearer, int
     int r = l ? ask(l, s, &base, &headers, limit_ms, &q) : -1;
     loop_free(l);
     if (bearer && headers.text.cap)
-        explicit_bzero(headers.text.data, headers.text.cap);
+        sys_wipe(headers.text.data, headers.text.cap);
     headers_done(&headers);
     upstream_base_done(&base);
     return r;

@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "base/json.h"
 #include "base/mem.h"
+#include "base/sys.h"
 #include "base/text.h"
 #include "gateway/router.h"
 #include "log/header_list.h"
@@ -35,7 +36,7 @@ void replay_done(struct replay *r)
     call_done(&r->again);
     blob_unref(r->body);
     if (r->headers.text.cap)
-        explicit_bzero(r->headers.text.data, r->headers.text.cap); /* the key */
+        sys_wipe(r->headers.text.data, r->headers.text.cap); /* the key */
     headers_done(&r->headers);
     buf_done(&r->answer);
     buf_done(&r->first_answer);

@@ -8,6 +8,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/sys.h"
 #include "cli/output.h"
 #include "ui/dashboard.h"
 
@@ -53,7 +54,7 @@ static void become_demo(const char *file, const struct settings *settings)
 static int play_demo(void *arg, struct err *e)
 {
     struct screen *s = arg;
-    char *file = own_program(s->start.program);
+    char *file = sys_own_program(s->start.program);
     int status = 0;
     fflush(NULL);
     pid_t pid = fork(), ended;

@@ -7,6 +7,7 @@
 
 #include "base/buf.h"
 #include "base/mem.h"
+#include "base/sys.h"
 #include "cli/tool.h"
 
 #define LABEL "spantop.gateway"
@@ -142,7 +143,7 @@ static int has_key(struct err *e)
     int status = tool_run(argv, &out);
     int r = status == 0 && *out.data && *out.data != '\n';
     if (out.cap)
-        explicit_bzero(out.data, out.cap);
+        sys_wipe(out.data, out.cap);
     buf_done(&out);
     return r;
 }

@@ -9,6 +9,7 @@
 #include "base/buf.h"
 #include "base/file.h"
 #include "base/mem.h"
+#include "base/sys.h"
 #include "cli/tool.h"
 
 #define UNIT "spantop.service"
@@ -148,7 +149,7 @@ static int has_key(struct err *e)
                     *out.data ? out.data : "it says nothing");
     }
     if (out.cap)
-        explicit_bzero(out.data, out.cap);
+        sys_wipe(out.data, out.cap);
     buf_done(&out);
     return r;
 }

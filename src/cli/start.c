@@ -16,17 +16,16 @@
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
-#ifdef __linux__
-#include <sys/prctl.h>
-#endif
 
 #include "base/buf.h"
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/mem.h"
+#include "base/sys.h"
 #include "gateway/api.h"
 
 #define READY_FD        3
+#define PARENT_FD       4
 #define READY_LIMIT_MS  600000 /* a log of an older spantop takes a minute for a million calls; a death is noticed at once */
 #define READY_SOON_MS   3000   /* who waits longer is told */
 #define HEALTH_LIMIT_MS 2000
@@ -49,7 +48,7 @@ struct launch {
     int diag_fd;
     int null_fd;
     int ready[2];
-    bool dies_with_parent;
+    int parent[2]; /* a pipe whose other end closes with us; -1: the gateway stays */
 };
 
 static void add_arg(struct launch *l, const char *name, const char *value)
@@ -83,6 +82,8 @@ static void lay_out_args(struct launch *l, const struct start_options *o)
     if (o->demo_upstream) {
         add_arg(l, "config", "/dev/null");
         l->argv[l->argc++] = xstrdup("--no-model-list"); /* the simulated one's is not the user's */
+        snprintf(fd, sizeof fd, "%d", PARENT_FD);
+        add_arg(l, "parent-fd", fd); /* nobody wants a demo's gateway that was left behind */
         return;
     }
     add_arg(l, "key-file", s->key_file);
@@ -141,17 +142,6 @@ static void lay_out_environment(struct launch *l, bool is_demo)
     }
 }
 
-/* The file may have been replaced by a rebuild: then the running one. */
-char *own_program(const char *argv0)
-{
-    char path[4096];
-    ssize_t n = readlink("/proc/self/exe", path, sizeof path - 1);
-    if (n <= 0)
-        return xstrdup(argv0);
-    path[n] = '\0';
-    return xstrdup(access(path, X_OK) == 0 ? path : "/proc/self/exe");
-}
-
 static int open_diag(struct launch *l, const char *log_path, struct err *e)
 {
     char *dir = file_dir_of(log_path);
@@ -171,13 +161,13 @@ static int open_diag(struct launch *l, const char *log_path, struct err *e)
 
 static int lay_out(struct launch *l, const struct start_options *o, struct err *e)
 {
-    *l = (struct launch){.diag_fd = -1, .null_fd = -1, .ready = {-1, -1}, .dies_with_parent = o->demo_upstream != NULL};
+    *l = (struct launch){.diag_fd = -1, .null_fd = -1, .ready = {-1, -1}, .parent = {-1, -1}};
     if (open_diag(l, o->settings->log_path, e) != 0)
         return -1;
     l->null_fd = open("/dev/null", O_RDWR | O_CLOEXEC);
-    if (l->null_fd < 0 || pipe2(l->ready, O_CLOEXEC) != 0)
+    if (l->null_fd < 0 || sys_pipe(l->ready) != 0 || (o->demo_upstream && sys_pipe(l->parent) != 0))
         return err_set(e, "cannot start the gateway: %s", strerror(errno));
-    l->file = own_program(o->program);
+    l->file = sys_own_program(o->program);
     lay_out_args(l, o);
     lay_out_environment(l, o->demo_upstream != NULL);
     return 0;
@@ -196,6 +186,7 @@ static void clear_launch(struct launch *l)
     close_fd(&l->null_fd);
     close_fd(&l->ready[0]);
     close_fd(&l->ready[1]);
+    close_fd(&l->parent[0]); /* parent[1] closes with this process, and with nothing else */
     for (size_t i = 0; i < l->argc; i++)
         free(l->argv[i]);
     free(l->env);
@@ -204,15 +195,9 @@ static void clear_launch(struct launch *l)
 }
 
 /* In the child; does not return. */
-static void become_gateway(const struct launch *l, pid_t parent)
+static void become_gateway(const struct launch *l)
 {
     setsid();
-#ifdef __linux__
-    if (l->dies_with_parent && (prctl(PR_SET_PDEATHSIG, SIGTERM) != 0 || getppid() != parent))
-        _exit(1);
-#else
-    (void)parent;
-#endif
     sigset_t none;
     sigemptyset(&none);
     for (int s = 1; s < 32; s++)
@@ -221,14 +206,11 @@ static void become_gateway(const struct launch *l, pid_t parent)
     /* The ready pipe first moves out of the way of 0 to 3. */
     int ready = fcntl(l->ready[1], F_DUPFD, 16), null = fcntl(l->null_fd, F_DUPFD, 16),
         diag = fcntl(l->diag_fd, F_DUPFD, 16);
-    if (dup2(null, 0) < 0 || dup2(diag, 1) < 0 || dup2(diag, 2) < 0 || dup2(ready, READY_FD) < 0 || chdir("/") != 0)
+    int alive = l->parent[0] < 0 ? null : fcntl(l->parent[0], F_DUPFD, 16);
+    if (dup2(null, 0) < 0 || dup2(diag, 1) < 0 || dup2(diag, 2) < 0 || dup2(ready, READY_FD) < 0 ||
+        dup2(alive, PARENT_FD) < 0 || chdir("/") != 0)
         _exit(1);
-#ifdef CLOSE_RANGE_CLOEXEC
-    close_range(READY_FD + 1, ~0U, 0);
-#else
-    for (int fd = READY_FD + 1; fd < 1024; fd++)
-        close(fd);
-#endif
+    sys_close_from(PARENT_FD + 1);
     execve(l->file, l->argv, l->env);
     _exit(1);
 }
@@ -291,10 +273,9 @@ static int launch_gateway(const struct start_options *o, pid_t *pid, struct err 
     if (lay_out(&l, o, e) != 0)
         goto out;
     fflush(NULL); /* or the child's copy would be written twice */
-    pid_t parent = getpid();
     *pid = fork();
     if (*pid == 0)
-        become_gateway(&l, parent);
+        become_gateway(&l);
     if (*pid < 0) {
         err_set(e, "cannot start the gateway: %s", strerror(errno));
         goto out;

@@ -55,7 +55,4 @@ char *gateway_upstream(const struct settings *s);
 /* Respan's API beside it, or NULL.  Caller frees. */
 char *gateway_api_base(const struct settings *s);
 
-/* The file of this program, to exec it again.  Caller frees. */
-char *own_program(const char *argv0);
-
 #endif

@@ -5,6 +5,7 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "base/sys.h"
 #include "gateway/loop.h"
 #include "gateway/target.h"
 #include "gateway/upstream.h"
@@ -36,7 +37,7 @@ int api_put_headers(struct headers *h, const char *key, bool has_body)
     char *bearer = key ? xasprintf("Bearer %s", key) : NULL;
     int rc = bearer ? headers_put(h, "Authorization", bearer) : 0;
     if (bearer)
-        explicit_bzero(bearer, strlen(bearer));
+        sys_wipe(bearer, strlen(bearer));
     free(bearer);
     if (rc != 0 || headers_put(h, "Accept", "application/json") != 0 ||
         headers_put(h, "Accept-Encoding", "identity") != 0 ||

@@ -58,6 +58,7 @@ struct gateway {
 
     bool is_stopping;
     struct timer drain_timer;
+    struct watch parent;
 };
 
 /* A call ended: while stopping, the last one ends the loop. */

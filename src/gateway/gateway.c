@@ -10,7 +10,6 @@
 #include "gateway/gateway.h"
 
 #include <errno.h>
-#include <malloc.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
@@ -24,6 +23,7 @@
 #include "base/diag.h"
 #include "base/encode.h"
 #include "base/mem.h"
+#include "base/sys.h"
 #include "gateway/api.h"
 #include "gateway/budget.h"
 #include "gateway/core.h"
@@ -134,6 +134,15 @@ static void on_woken(void *arg)
     }
 }
 
+/* Who started us has gone, however it ended. */
+static void on_parent_gone(void *arg, unsigned events)
+{
+    struct gateway *g = arg;
+    (void)events;
+    loop_unwatch(g->loop, &g->parent);
+    on_signal(SIGTERM);
+}
+
 static void stop_calls(struct gateway *g)
 {
     for (struct exchange *x = g->exchanges; x; x = x->next)
@@ -141,14 +150,6 @@ static void stop_calls(struct gateway *g)
 }
 
 /* --- Starting ---------------------------------------------------------------------- */
-
-/* glibc hands large freed blocks back to the kernel and faults them in again at
- * the next call: bodies of 88 KB cost 25-45 us more that way, more than logging. */
-static void keep_memory(void)
-{
-    mallopt(M_MMAP_THRESHOLD, 1 << 30);
-    mallopt(M_TRIM_THRESHOLD, 1 << 30);
-}
 
 /* The port before anything else: that it is taken is known before the log is opened. */
 static int bind_port(struct gateway *g, struct err *e)
@@ -309,7 +310,7 @@ int gateway_run(const struct gateway_options *o, struct err *e)
                         .held_max_bytes = o->held_max_bytes ? o->held_max_bytes : HELD_MAX_DEFAULT};
     struct sigaction before[WATCHED_SIGNALS + 1];
     int rc = -1;
-    keep_memory();
+    sys_keep_memory();
     (void)setrlimit(RLIMIT_CORE, &(struct rlimit){0, 0}); /* a dump would hold the keys */
     umask(077); /* whatever is made here, SQLite's own files too, is the user's alone */
     g.drain_timer = (struct timer){.fn = on_drained_long_enough, .arg = &g};
@@ -324,6 +325,9 @@ int gateway_run(const struct gateway_options *o, struct err *e)
         tell_parent(o->ready_fd, "error %s\n", e->text);
         goto out;
     }
+    g.parent = (struct watch){.fn = on_parent_gone, .arg = &g};
+    if (o->parent_fd > 0 && loop_watch(g.loop, &g.parent, o->parent_fd, LOOP_READ, e) != 0)
+        diag_line("this gateway will not notice that its parent ends: %s", e->text);
     tell_parent(o->ready_fd, "ok %s\n", g.peer.address);
     if (o->print_ready) {
         printf("spantop listening on http://%s\n", g.peer.address);

@@ -38,6 +38,7 @@ struct gateway_options {
     struct pin_limits pins;      /* when a failing pin lets go, and for how long */
     int64_t connect_timeout_ms;  /* 0: default (10 s) */
     int ready_fd;                /* -1, or written "ok ADDRESS\n" / "error TEXT\n" once known, then closed */
+    int parent_fd;               /* stop, as on SIGTERM, when the other end of this pipe closes; 0 or -1: none */
     bool print_ready;            /* print the one line "spantop listening on http://…" to stdout */
 };
 

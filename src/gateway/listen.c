@@ -1,4 +1,5 @@
 #include "gateway/listen.h"
+#include "base/sys.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -78,7 +79,7 @@ int listen_bind(const char *host_wanted, int port_wanted, char address[64], stru
     int rc = getaddrinfo(host, port, &hints, &found);
     if (rc != 0)
         return err_set(e, "--listen %s is no address of this machine (%s); use 127.0.0.1:PORT", host_wanted, gai_strerror(rc));
-    fd = socket(found->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    fd = sys_socket(found->ai_family, false);
     if (fd < 0) {
         err_set(e, "cannot make a socket: %s", strerror(errno));
         goto out;

@@ -5,6 +5,7 @@
 #include <strings.h>
 
 #include "base/mem.h"
+#include "base/sys.h"
 
 #define KEY_LEN_MAX 512 /* longer ones are no keys */
 
@@ -18,7 +19,7 @@ void lookup_keys_done(struct lookup_keys *k)
 {
     for (int i = 0; i < LOOKUP_KEYS_MAX; i++) {
         if (k->keys[i])
-            explicit_bzero(k->keys[i], strlen(k->keys[i]));
+            sys_wipe(k->keys[i], strlen(k->keys[i]));
         free(k->keys[i]);
     }
     *k = (struct lookup_keys){0};

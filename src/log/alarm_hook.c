@@ -17,6 +17,7 @@
 #include "base/clock.h"
 #include "base/diag.h"
 #include "base/mem.h"
+#include "base/sys.h"
 
 #define LINE_MAX_BYTES 4000 /* below what a pipe takes without anybody reading */
 #define ENV_MAX        64
@@ -129,24 +130,6 @@ static void lay_out_environment(struct job *j, char *env[ENV_MAX])
 
 /* ---- Running ------------------------------------------------------------------------- */
 
-/* Our own files close by themselves, but libcurl's and libmicrohttpd's sockets need not. */
-static int close_all_others(posix_spawn_file_actions_t *files)
-{
-#if defined __GLIBC__ && defined __GLIBC_PREREQ
-#if __GLIBC_PREREQ(2, 34)
-#define HAS_CLOSEFROM
-    return posix_spawn_file_actions_addclosefrom_np(files, 3);
-#endif
-#endif
-#ifndef HAS_CLOSEFROM
-    (void)files;
-    long most = sysconf(_SC_OPEN_MAX);
-    for (int fd = 3; fd < (most > 0 && most < 65536 ? (int)most : 65536); fd++)
-        (void)fcntl(fd, F_SETFD, FD_CLOEXEC);
-    return 0;
-#endif
-}
-
 /* The journal's thread blocks all signals and the gateway ignores one: a command must not
  * inherit that.  A group of its own, so that what it started can be ended with it. */
 static int set_up(posix_spawnattr_t *attr, posix_spawn_file_actions_t *files, int in)
@@ -161,7 +144,8 @@ static int set_up(posix_spawnattr_t *attr, posix_spawn_file_actions_t *files, in
     rc = rc ? rc : posix_spawn_file_actions_adddup2(files, in, STDIN_FILENO);
     rc = rc ? rc : posix_spawn_file_actions_addopen(files, STDOUT_FILENO, "/dev/null", O_WRONLY, 0);
     rc = rc ? rc : posix_spawn_file_actions_addopen(files, STDERR_FILENO, "/dev/null", O_WRONLY, 0);
-    return rc ? rc : close_all_others(files);
+    /* Our own files close by themselves, but libcurl's and libmicrohttpd's sockets need not. */
+    return rc ? rc : sys_spawn_close_from(files, 3);
 }
 
 /* The error's number, or 0. */
@@ -190,7 +174,7 @@ static void run(struct alarm_hook *h, struct job *j)
     int ends[2];
     char why[120];
     size_t len = j->line ? strlen(j->line) : 0;
-    int rc = pipe2(ends, O_CLOEXEC) == 0 ? 0 : errno;
+    int rc = sys_pipe(ends) == 0 ? 0 : errno;
     if (rc == 0) {
         rc = spawn(h, j, ends[0]);
         /* Nobody reads it: that is the command's right. */

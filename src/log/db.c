@@ -20,12 +20,12 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/vfs.h>
 #include <unistd.h>
 
 #include "base/diag.h"
 #include "base/file.h"
 #include "base/mem.h"
+#include "base/sys.h"
 #include "log/reserve.h"
 #include "log/schema.h"
 #include "log/sql.h"
@@ -69,24 +69,11 @@ static int check_folder(const char *path, struct err *e)
 /* Shared memory between processes needs one host and working locks. */
 bool db_is_remote(const char *path, struct err *warning)
 {
-    static const struct {
-        unsigned long magic;
-        const char *name;
-    } remote[] = {
-        {0x6969, "NFS"},     {0x517B, "SMB"},       {0xFF534D42, "CIFS"},      {0xFE534D42, "SMB"},   {0x65735546, "FUSE"},
-        {0x01021997, "9p"},  {0x5346414F, "AFS"},   {0x00C36400, "Ceph"},      {0x786F4256, "VirtualBox"},
-    };
-    struct statfs fs;
-    if (statfs(path, &fs) != 0)
-        return false;
-    for (size_t i = 0; i < sizeof remote / sizeof *remote; i++) {
-        if ((unsigned long)fs.f_type != remote[i].magic)
-            continue;
+    const char *remote = sys_remote_filesystem(path);
+    if (remote)
         err_set(warning, "the log %s lies on a %s file system, where its locks may not hold; name one on a local disk with --log",
-                path, remote[i].name);
-        return true;
-    }
-    return false;
+                path, remote);
+    return remote;
 }
 
 static int make_file(const char *path, struct err *e)

@@ -1,12 +1,12 @@
 /* The journal as the gateway sees it: a queue in front, a writer on a thread behind. */
 #include "log/journal.h"
 
-#include <malloc.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
 
 #include "base/mem.h"
+#include "base/sys.h"
 #include "log/journal_queue.h"
 #include "log/journal_writer.h"
 
@@ -24,20 +24,12 @@ static void *run(void *arg)
     return NULL;
 }
 
-/* glibc gives large buffers back to the kernel and faults them in again with the
- * next call; that costs more than logging does (25-45 us at 88 KB). */
-static void keep_large_buffers(void)
-{
-    mallopt(M_MMAP_THRESHOLD, 1 << 30);
-    mallopt(M_TRIM_THRESHOLD, 1 << 30);
-}
-
 struct journal *journal_open(const struct journal_options *o, struct err *e)
 {
     struct journal *j = xcalloc(1, sizeof *j);
     sigset_t all;
     sigset_t old;
-    keep_large_buffers();
+    sys_keep_memory();
     /* Signals are the proxy thread's: every thread started below blocks them. */
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &old);

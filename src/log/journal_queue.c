@@ -8,6 +8,7 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "base/sys.h"
 
 #define LIVE_BUCKETS 256
 
@@ -45,11 +46,7 @@ struct queue {
 struct queue *queue_new(size_t max_bytes)
 {
     struct queue *q = xcalloc(1, sizeof *q);
-    pthread_condattr_t attr;
-    pthread_condattr_init(&attr);
-    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-    pthread_cond_init(&q->wake, &attr);
-    pthread_condattr_destroy(&attr);
+    sys_cond_init(&q->wake);
     pthread_mutex_init(&q->lock, NULL);
     q->last = &q->first;
     q->max_bytes = max_bytes;
@@ -383,8 +380,7 @@ static void sleep_until(struct queue *q, int64_t until_us)
         pthread_cond_wait(&q->wake, &q->lock);
         return;
     }
-    struct timespec ts = {(time_t)(until_us / 1000000), (long)(until_us % 1000000) * 1000};
-    pthread_cond_timedwait(&q->wake, &q->lock, &ts);
+    sys_cond_wait_until(&q->wake, &q->lock, until_us);
 }
 
 /* After work, without being signalled. */

@@ -16,6 +16,7 @@
 
 #include "base/buf.h"
 #include "base/clock.h"
+#include "base/sys.h"
 #include "log/peer.h"
 #include "log/peer_json.h"
 
@@ -80,7 +81,7 @@ static int wait_for(int fd, short events, int64_t deadline_us)
 
 static int connect_by(const struct endpoint *to, int64_t deadline_us)
 {
-    int fd = socket(to->addr.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    int fd = sys_socket(to->addr.ss_family, false);
     if (fd < 0)
         return -1;
     int error = 0;
@@ -101,7 +102,7 @@ static int connect_by(const struct endpoint *to, int64_t deadline_us)
 static int send_by(int fd, const char *text, size_t len, int64_t deadline_us)
 {
     while (len > 0) {
-        ssize_t n = send(fd, text, len, MSG_NOSIGNAL);
+        ssize_t n = sys_send(fd, text, len, 0);
         if (n > 0) {
             text += n;
             len -= (size_t)n;

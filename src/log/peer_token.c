@@ -14,6 +14,7 @@
 #include "base/encode.h"
 #include "base/file.h"
 #include "base/mem.h"
+#include "base/sys.h"
 #include "log/peer.h"
 
 #define PREFIX "spantop-"
@@ -76,7 +77,7 @@ static int make_token(const char *path, struct err *e)
     encode_hex(secret, sizeof secret, text + sizeof PREFIX - 1);
     strcat(text, "\n");
     int rc = -1;
-    int fd = mkostemp(own, O_CLOEXEC); /* 0600 */
+    int fd = sys_temp_file(own); /* 0600 */
     if (fd < 0 || write_all(fd, text, strlen(text)) != 0)
         err_set(e, "the local token %s cannot be written: %s", path, strerror(errno));
     else if (link(own, path) != 0 && errno != EEXIST)

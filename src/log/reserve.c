@@ -9,6 +9,7 @@
 #include "base/diag.h"
 #include "base/file.h"
 #include "base/mem.h"
+#include "base/sys.h"
 
 /* A switch needs some 20 KB of the write-ahead log, the marks of 1000 lost calls
  * and their sums about 2 MB. */
@@ -56,7 +57,7 @@ static bool lay(const char *path)
     int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
     if (fd < 0)
         return true; /* a folder that takes no file: the log will say why */
-    int rc = posix_fallocate(fd, 0, (off_t)bytes);
+    int rc = sys_lay_aside(fd, bytes);
     close(fd);
     if (rc != 0)
         unlink(path);

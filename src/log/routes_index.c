@@ -176,13 +176,24 @@ static void add_entry(struct route_index *x, const struct route *r, size_t place
         x->ends_at = r->until_at;
 }
 
-static int compare_entries(const void *left, const void *right, void *routes)
+/* The most specific first, then the highest id. */
+static int compare_routes(const void *left, const void *right)
 {
-    const struct route *a = (const struct route *)routes + ((const struct route_entry *)left)->route;
-    const struct route *b = (const struct route *)routes + ((const struct route_entry *)right)->route;
+    const struct route *a = *(const struct route *const *)left, *b = *(const struct route *const *)right;
     if (rank_of(a) != rank_of(b))
         return rank_of(b) - rank_of(a);
     return (a->id < b->id) - (a->id > b->id);
+}
+
+static const struct route **enabled_in_order(const struct route_set *s, size_t *count)
+{
+    const struct route **list = xcalloc(s->count + 1, sizeof *list);
+    *count = 0;
+    for (size_t i = 0; i < s->count; i++)
+        if (s->routes[i].enabled)
+            list[(*count)++] = &s->routes[i];
+    qsort(list, *count, sizeof *list, compare_routes);
+    return list;
 }
 
 struct route_index *route_index_new(const struct route_set *s)
@@ -190,10 +201,11 @@ struct route_index *route_index_new(const struct route_set *s)
     struct route_index *x = xcalloc(1, sizeof *x);
     x->entries = xcalloc(s->count + 1, sizeof *x->entries);
     x->ends_at = INT64_MAX;
-    for (size_t i = 0; i < s->count; i++)
-        if (s->routes[i].enabled)
-            add_entry(x, &s->routes[i], i);
-    qsort_r(x->entries, x->count, sizeof *x->entries, compare_entries, s->routes);
+    size_t enabled;
+    const struct route **list = enabled_in_order(s, &enabled);
+    for (size_t i = 0; i < enabled; i++)
+        add_entry(x, list[i], (size_t)(list[i] - s->routes));
+    free(list);
     for (size_t i = 0; i < x->count; i++)
         if (x->entries[i].param_count > 0)
             x->param_entries_end = i + 1;

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/sys.h"
 
 #define READ_SIZE 65536
 
@@ -74,7 +75,7 @@ int conn_write(struct conn *c, const void *data, size_t len)
         if (c->fd < 0)
             return -1;
         /* Never blocking: a peer that does not read must not hold up sim_stop(). */
-        n = send(c->fd, p, len, MSG_NOSIGNAL | MSG_DONTWAIT);
+        n = sys_send(c->fd, p, len, MSG_DONTWAIT);
         if (n < 0 && errno == EINTR)
             continue;
         if (n < 0 && errno == EAGAIN && await(c, POLLOUT, -1) > 0)
@@ -90,6 +91,8 @@ int conn_write(struct conn *c, const void *data, size_t len)
 int conn_sleep(struct conn *c, int64_t ms)
 {
     int64_t end_us = clock_mono_us() + ms * 1000;
+    short gone = POLLIN; /* its end makes it readable, and so do bytes of the next request */
+    char byte;
 
     for (;;) {
         int64_t left_us = end_us - clock_mono_us();
@@ -99,7 +102,11 @@ int conn_sleep(struct conn *c, int64_t ms)
             return -1;
         if (ms >= 0 && left_us <= 0)
             wait_ms = 0;
-        events = await(c, POLLRDHUP, wait_ms);
+        events = await(c, gone, wait_ms);
+        if (events == POLLIN && recv(c->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) > 0) {
+            gone = 0;
+            continue;
+        }
         if (events != 0)
             return -1;
         if (ms >= 0 && wait_ms >= 0)

@@ -1,4 +1,5 @@
 #include "sim/play_http.h"
+#include "base/sys.h"
 
 #include <arpa/inet.h>
 #include <ctype.h>
@@ -89,7 +90,7 @@ static int dial(struct play_conn *c)
 
     hang_up(c);
     inet_pton(AF_INET, c->place->host, &addr.sin_addr);
-    c->fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    c->fd = sys_socket(AF_INET, true);
     if (c->fd < 0)
         return -1;
     setsockopt(c->fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
@@ -102,7 +103,7 @@ static int dial(struct play_conn *c)
 static int send_all(struct play_conn *c, const char *data, size_t len)
 {
     while (len > 0) {
-        ssize_t n = send(c->fd, data, len, MSG_NOSIGNAL | MSG_DONTWAIT);
+        ssize_t n = sys_send(c->fd, data, len, MSG_DONTWAIT);
         if (n < 0 && errno == EINTR)
             continue;
         if (n < 0 && errno == EAGAIN && await(c->fd, c->stop_fd, POLLOUT, SILENCE_MS) > 0)

@@ -3,10 +3,10 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/eventfd.h>
 #include <unistd.h>
 
 #include "base/mem.h"
+#include "base/sys.h"
 #include "sim/play_session.h"
 
 /* The second and third person sit down a little later. */
@@ -14,7 +14,7 @@
 
 struct player {
     char *key;
-    int stop_fd;
+    int stop_fd, stopper_fd; /* a pipe: closing the second ends every wait on the first */
     struct seat seats[PLAY_SEATS];
     pthread_t threads[PLAY_SEATS];
     unsigned running;
@@ -35,15 +35,18 @@ struct player *player_start(const char *base_url, const char *key, double speed,
     struct player *p = xcalloc(1, sizeof(*p));
     struct play_place place;
 
-    p->stop_fd = -1;
+    int stop[2];
+
+    p->stop_fd = p->stopper_fd = -1;
     if (play_place_parse(&place, base_url, e) < 0)
         goto bad;
     p->key = xstrdup(key);
-    p->stop_fd = eventfd(0, EFD_CLOEXEC);
-    if (p->stop_fd < 0) {
-        err_set(e, "the demo's player gets no event descriptor from the system");
+    if (sys_pipe(stop) != 0) {
+        err_set(e, "the demo's player gets no pipe from the system");
         goto bad;
     }
+    p->stop_fd = stop[0];
+    p->stopper_fd = stop[1];
     for (unsigned i = 0; i < PLAY_SEATS; i++) {
         p->seats[i] = (struct seat){.place = place, .key = p->key, .speed = speed, .stop_fd = p->stop_fd, .seed = seed, .number = i};
         if (pthread_create(&p->threads[i], NULL, seat_main, &p->seats[i]) != 0) {
@@ -60,12 +63,10 @@ bad:
 
 void player_stop(struct player *p)
 {
-    uint64_t one = 1;
-
     if (!p)
         return;
-    if (p->stop_fd >= 0 && write(p->stop_fd, &one, sizeof(one)) != (ssize_t)sizeof(one))
-        abort();
+    if (p->stopper_fd >= 0)
+        close(p->stopper_fd);
     for (unsigned i = 0; i < p->running; i++)
         pthread_join(p->threads[i], NULL);
     if (p->stop_fd >= 0)

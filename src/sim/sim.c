@@ -10,11 +10,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/mem.h"
+#include "base/sys.h"
 #include "sim/jsonx.h"
 #include "sim/state.h"
 
@@ -230,7 +230,7 @@ static void *listener_main(void *arg)
             return NULL;
         if (!(p[0].revents & POLLIN))
             continue;
-        fd = accept4(s->listen_fd, NULL, NULL, SOCK_CLOEXEC);
+        fd = sys_accept(s->listen_fd);
         if (fd >= 0)
             take_connection(s, fd);
     }
@@ -259,7 +259,7 @@ static int open_listener(struct sim *s, struct err *e)
 
     if (make_address(&s->opt, &addr, e) < 0)
         return -1;
-    s->listen_fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    s->listen_fd = sys_socket(AF_INET, false);
     if (s->listen_fd < 0)
         return err_set(e, "no socket for the simulated Respan: %s", strerror(errno));
     setsockopt(s->listen_fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
@@ -285,13 +285,24 @@ static int load_faults(struct sim *s, struct err *e)
     return bad;
 }
 
+static int make_stopper(struct sim *s, struct err *e)
+{
+    int ends[2];
+
+    if (sys_pipe(ends) != 0)
+        return err_set(e, "no pipe for the simulated Respan: %s", strerror(errno));
+    s->stop_fd = ends[0];
+    s->stopper_fd = ends[1];
+    return 0;
+}
+
 static struct sim *sim_new(const struct sim_options *o)
 {
     struct sim *s = xcalloc(1, sizeof(*s));
 
     s->opt = *o;
     s->listen_fd = -1;
-    s->stop_fd = eventfd(0, EFD_CLOEXEC);
+    s->stop_fd = s->stopper_fd = -1;
     pthread_mutex_init(&s->lock, NULL);
     pthread_cond_init(&s->idle, NULL);
     s->config.speed = o->speed;
@@ -314,6 +325,8 @@ static void sim_free(struct sim *s)
         close(s->listen_fd);
     if (s->stop_fd >= 0)
         close(s->stop_fd);
+    if (s->stopper_fd >= 0)
+        close(s->stopper_fd);
     composer_done(&s->composer);
     fault_queue_clear(&s->faults);
     pcache_free(s->pcache);
@@ -330,7 +343,7 @@ struct sim *sim_start(const struct sim_options *o, struct err *e)
     struct sim *s = sim_new(o);
     int failed;
 
-    if (load_faults(s, e) < 0 || open_listener(s, e) < 0)
+    if (make_stopper(s, e) < 0 || load_faults(s, e) < 0 || open_listener(s, e) < 0)
         goto bad;
     failed = pthread_create(&s->listener, NULL, listener_main, s);
     if (failed) {
@@ -345,13 +358,11 @@ bad:
 
 void sim_stop(struct sim *s)
 {
-    uint64_t one = 1;
-
     if (!s)
         return;
-    /* Stays readable: every wait of every thread ends, also those yet to come. */
-    if (write(s->stop_fd, &one, sizeof(one)) != (ssize_t)sizeof(one))
-        abort();
+    /* Its other end tells so from now on: every wait of every thread ends, also those yet to come. */
+    close(s->stopper_fd);
+    s->stopper_fd = -1;
     pthread_join(s->listener, NULL);
     pthread_mutex_lock(&s->lock);
     while (s->connections > 0)

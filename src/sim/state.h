@@ -35,7 +35,7 @@ struct sim_config {
 
 struct sim {
     struct sim_options opt;
-    int listen_fd, stop_fd;
+    int listen_fd, stop_fd, stopper_fd;
     uint16_t port;
     char base_url[64];
     pthread_t listener;

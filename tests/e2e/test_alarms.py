@@ -147,7 +147,7 @@ def test_the_users_command(stage, sim):
                                 "session_title": None, "call_id": 2}
     assert "SPANTOP_ALARM_KIND=storm\n" in environment and f"SPANTOP_ALARM_SESSION={A}\n" in environment
     assert "DISPLAY=:9\n" in environment and KEY not in environment and "RESPAN" not in environment
-    assert not [p for p in children(gateway.pid) if state(p) != "Z"]
+    wait_for(lambda: not [p for p in children(gateway.pid) if state(p) != "Z"], what="the command to end")
 
 
 def state(pid):

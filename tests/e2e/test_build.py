@@ -87,6 +87,8 @@ def check_layers(root):
     ("src/cli/a.c", "# include <ncurses.h>", "which only"),
     ("src/log/a.c", '#include "db.h"', "root of src"),
     ("src/other/a.c", "", "lies in no layer"),
+    ("src/log/a.c", "int f(int p[2]) { return pipe2(p, 0); }", "base/sys.h"),
+    ("ui/a.c", "#ifdef __APPLE__", "base/sys.h"),
 ])
 def test_layers_finds_the_fault(tmp_path, path, line, fault):
     file = tmp_path / path
@@ -101,6 +103,7 @@ def test_layers_accepts_what_is_allowed(tmp_path):
     for path, line in (("src/log/a.c", '#include <sqlite3.h>\n#include "base/err.h"\n#include "log/db.h"'),
                        ("ui/a.c", '#include <ncurses.h>\n#include "ui/b.h"\n#include "log/db.h"'),
                        ("src/gateway/loop_epoll.c", "#include <sys/epoll.h>"),
+                       ("src/base/a.c", "/* not pipe2(), which\n * some lack */"),
                        ("src/gateway/server_answer.c", "#include <microhttpd.h>"),
                        ("src/gateway/upstream_parts.h", "#include <curl/curl.h>"),
                        ("src/cli/a.c", '#include "gateway/a.h"\n#include "ui/b.h"')):

@@ -1,6 +1,7 @@
 /* The simulator in this process, and the made-up client talking to it. */
 #include "tests/unit/test.h"
 
+#include <signal.h>
 #include <string.h>
 
 #include "base/clock.h"
@@ -174,6 +175,7 @@ static void test_sessions_play_by_themselves(void **state)
 
 int main(void)
 {
+    signal(SIGPIPE, SIG_IGN); /* as main() of the program */
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_loopback_only),
         cmocka_unit_test(test_bad_faults_are_named_at_start),

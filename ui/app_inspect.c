@@ -99,24 +99,28 @@ static void open_other_half(struct app *a)
                (long long)call_id);
 }
 
-/* What the first text:WORDS of a filter looks for; a quote's backslash keeps the next
- * character.  false: the filter has none. */
-static bool words_of_filter(const char *filter, char out[FIELD_MAX])
+/* What the filter looks for in requests and answers: its first text:WORDS or "WORDS". */
+static const char *find_words(const char *filter, bool *is_sure)
 {
-    const char *at = filter;
-    size_t len = 0;
-    while (strncmp(at, "text:", 5) != 0) {
-        at = strchr(at, ' ');
-        if (!at)
-            return false;
-        at += strspn(at, " ");
+    for (const char *at = filter; *at; at += strspn(at, " ")) {
+        *is_sure = strncmp(at, "text:", 5) == 0;
+        if (*is_sure || *at == '"')
+            return at + (*is_sure ? 5 : 0);
+        at += strcspn(at, " ");
     }
-    at += 5;
-    bool is_quoted = *at == '"';
-    for (at += is_quoted; *at && *at != (is_quoted ? '"' : ' '); at++) {
+    return NULL;
+}
+
+/* A quote's backslash keeps the next character; a * behind a word is any ending. */
+static bool words_of_filter(const char *filter, char out[FIELD_MAX], bool *is_sure)
+{
+    size_t len = 0;
+    const char *at = find_words(filter, is_sure);
+    bool is_quoted = at && *at == '"';
+    for (at += is_quoted; at && *at && *at != (is_quoted ? '"' : ' ') && len + 1 < FIELD_MAX; at++) {
         if (is_quoted && *at == '\\' && at[1])
             at++;
-        if (len + 1 < FIELD_MAX)
+        if (is_quoted || *at != '*')
             out[len++] = *at;
     }
     out[len] = '\0';
@@ -128,9 +132,10 @@ void inspector_open_found(struct app *a, int64_t id)
 {
     static const enum inspect_tab tabs[] = {TAB_REQUEST, TAB_RESPONSE};
     char words[FIELD_MAX];
+    bool is_sure;
     struct inspect *x = &a->inspect;
     inspector_open(a, id);
-    if (!x->is_open || !words_of_filter(a->filter_text, words))
+    if (!x->is_open || !words_of_filter(a->filter_text, words, &is_sure))
         return;
     for (size_t i = 0; i < sizeof(tabs) / sizeof(tabs[0]); i++) {
         inspect_turn(x, (int)tabs[i] - (int)x->tab);
@@ -140,7 +145,8 @@ void inspector_open_found(struct app *a, int64_t id)
     }
     inspect_search_end(x);
     inspect_turn(x, TAB_OVERVIEW - (int)x->tab);
-    app_notice(a, INK_DIM, "\"%s\" is in the call, but not as one text; / looks for a part of it.", words);
+    if (is_sure) /* else it stood in the row */
+        app_notice(a, INK_DIM, "\"%s\" is in the call, but not as one text; / looks for a part of it.", words);
 }
 
 /* ---- Keys ------------------------------------------------------------------------ */

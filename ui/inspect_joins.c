@@ -35,7 +35,7 @@ bool inspect_awaits_results(const struct inspect *x)
 
 /* ---- What is said ---------------------------------------------------------------- */
 
-/* "result 2.1s later, 4.3 KB, in call 18   o goes there" */
+/* "result 2.1s later, 4.3 KB, in call 18 (key o)" */
 static void say_result(const struct tool_join *join, char *out, size_t size)
 {
     char time[TEXT_SHORT_MAX], bytes[TEXT_SHORT_MAX], later[TEXT_SHORT_MAX + 8] = "";
@@ -47,7 +47,7 @@ static void say_result(const struct tool_join *join, char *out, size_t size)
     text_bytes(bytes, (int64_t)join->bytes);
     if (join->gap_ms >= 0)
         snprintf(later, sizeof(later), " %s later", time);
-    snprintf(out, size, "%s%s, %s, in call %lld   o goes there", join->is_error ? "failed, result" : "result", later, bytes,
+    snprintf(out, size, "%s%s, %s, in call %lld (key o)", join->is_error ? "failed, result" : "result", later, bytes,
              (long long)join->call_id);
 }
 
@@ -59,7 +59,7 @@ static void say_call(const struct tool_join *join, char *out, size_t size)
         snprintf(earlier, sizeof(earlier), ", which ended %s earlier", time);
     out[0] = '\0';
     if (join->call_id != 0)
-        snprintf(out, size, "answers %s in call %lld%s   o goes there", join->name, (long long)join->call_id, earlier);
+        snprintf(out, size, "answers %s in call %lld (key o)%s", join->name, (long long)join->call_id, earlier);
 }
 
 void inspect_add_join(struct inspect *x, const char *id, int indent)

@@ -98,9 +98,9 @@ static const struct key_binding table[] = {
      "leave",
      "leave the dashboard; the gateway goes on"},
 
-    {PLACE_COPY, {'c'}, ACTION_COPY_CURL, "c", "as curl", NULL},
-    {PLACE_COPY, {'j'}, ACTION_COPY_JSON, "j", "as JSON", NULL},
-    {PLACE_COPY, {'t'}, ACTION_COPY_TEXT, "t", "as text", NULL},
+    {PLACE_COPY, {'c'}, ACTION_COPY_CURL, "c", "curl", NULL},
+    {PLACE_COPY, {'j'}, ACTION_COPY_JSON, "j", "JSON", NULL},
+    {PLACE_COPY, {'t'}, ACTION_COPY_TEXT, "t", "text", NULL},
     {PLACE_COPY, {KEY_CODE_ESC, 'q'}, ACTION_CANCEL, "Esc", "close", NULL},
     {PLACE_PICKER | PLACE_FILTER | PLACE_SEARCH | PLACE_SORT | PLACE_ROUTE_FORM,
      {KEY_CODE_ENTER},

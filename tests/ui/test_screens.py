@@ -64,6 +64,19 @@ def test_the_list_of_alarms(open_dashboard, log, columns, rows, args):
     screen.see_screen(f"alarms-{columns}x{rows}", r"WHAT(.*\n)+[>▸]")
 
 
+@pytest.mark.parametrize("name,keys,ready", [
+    ("timeline", ["3", "Down", "Enter"], r"GAP +TOOK"), ("route-form", ["r", "a"], r"New route"),
+    ("completion", ["/", "m", "o", "d", "Tab", "Tab"], r"model_asked:"), ("copy", ["Up", "Up", "Up", "y"], r"c curl"),
+])
+@pytest.mark.parametrize("columns,rows", [(120, 36), (80, 24), (60, 16)])
+def test_what_lies_above_a_view(open_dashboard, log, name, keys, ready, columns, rows):
+    fill(log)
+    screen = open_dashboard(columns, rows)
+    screen.wait_text(READY)
+    screen.keys(*keys)
+    screen.see_screen(f"{name}-{columns}x{rows}", ready)
+
+
 def test_an_empty_log_greets_with_what_to_type(open_dashboard):
     screen = open_dashboard()
     # A long path goes on in the next line, wherever that cuts it.

@@ -269,7 +269,14 @@ static void test_a_call_found_by_its_text_is_opened_there(void **state)
     open_found("text:\"look for\"");
     see("\"look for\" hit 1 of 1");
     assert_int_equal(app.inspect.tab, TAB_RESPONSE);
-    open_found("context:x");
+    open_found("model:opus \"look for\"");
+    assert_int_equal(app.inspect.tab, TAB_RESPONSE);
+    open_found("\"of the row\"");
+    see("Overview");
+    see_no("not as one text");
+    open_found("text:shar*");
+    see("\"shar\" hit 1 of 1");
+    open_found("context:x !text:y");
     assert_string_equal(app.inspect.search.words, "");
 }
 
@@ -399,12 +406,12 @@ static void test_tool_calls_are_joined_to_their_results(void **state)
     start(0);
     inspector_open(&app, 7);
     press("\t\t");
-    see("result 12s later, 87 B, in call 9   o goes there");
+    see("result 12s later, 87 B, in call 9 (key o)");
     see("failed, result 12s later, 8");
     press("jjjj\n"); /* Enter on Bash's call */
     see("Call 9");
     see("tool_result");
-    see("answers Bash in call 7, which ended 12s earlier");
+    see("answers Bash in call 7 (key o), which ended 12s earlier");
     see("answers Read in call 7");
     see("one file");
     press("o"); /* and back */
@@ -453,7 +460,7 @@ static void test_what_was_copied_can_be_curl_or_json_instead(void **state)
     open_request(REQUEST, ANSWER);
     press("y");
     see("Copied as text.");
-    see("c as curl");
+    see("c curl");
     press("c");
     see("Copied as curl.");
     assert_non_null(strstr(app.copy_text, "printf %s '{\"model\":\"m\""));
@@ -465,10 +472,10 @@ static void test_what_was_copied_can_be_curl_or_json_instead(void **state)
     press("t");
     see("Copied as text.");
     press("\033");
-    see_no("c as curl");
+    see_no("c curl");
     see("Call 3");
     press("y]"); /* any other key means what it always does */
-    see_no("c as curl");
+    see_no("c curl");
     see("no call below");
     press("\033ky"); /* the same on a row of the list */
     see("Copied the call's ids.");

@@ -245,7 +245,8 @@ void alarms_draw(struct canvas *c, struct app *a, int top, int bottom)
     make_places(&p, c->cols);
     canvas_heading(c, top++, 1, c->cols - 2, "Alarms");
     if (page->count == 0) {
-        canvas_put(c, top, 2, c->cols - 3, INK_DIM, "No alarm yet.  docs/alarms.md tells when there is one, and how to be told elsewhere.");
+        canvas_put(c, top, 2, c->cols - 3, INK_DIM,
+                   "No alarm yet.  docs/alarms.md tells when there is one, and how to be told elsewhere.");
         return;
     }
     draw_head(c, top++, &p);

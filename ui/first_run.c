@@ -48,9 +48,9 @@ static void say_it_works(struct app *a, const struct call *c)
     const char *model = c->model_served ? c->model_served : c->model_sent ? c->model_sent : c->model_asked;
     text_usd(cost, c->cost_microusd);
     text_ms(time, c->duration_ms);
-    snprintf(a->first_run_text, sizeof(a->first_run_text), "It works: the first call came through.  %.40s%s%.30s, %s, %s",
-             model_short(a->o->catalog, model), c->provider_served ? " at " : "", c->provider_served ? c->provider_served : "",
-             time, cost);
+    snprintf(a->first_run_text, sizeof(a->first_run_text),
+             "It works: the first call came through.  %.40s%s%.30s, %s, %s", model_short(a->o->catalog, model),
+             c->provider_served ? " at " : "", c->provider_served ? c->provider_served : "", time, cost);
     a->first_run = FIRST_RUN_WORKS;
     a->first_run_until_us = clock_mono_us() + WORKS_US;
 }
@@ -59,7 +59,8 @@ static void say_it_works(struct app *a, const struct call *c)
 static void say_it_failed(struct app *a, const struct call *c)
 {
     const char *why = c->error_message ? c->error_message : c->error_type ? c->error_type : "it broke off";
-    snprintf(a->first_run_text, sizeof(a->first_run_text), "The first call failed: %.160s  spantop doctor finds what stops it.", why);
+    snprintf(a->first_run_text, sizeof(a->first_run_text),
+             "The first call failed: %.160s  spantop doctor finds what stops it.", why);
 }
 
 bool first_run_tick(struct app *a)

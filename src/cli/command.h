@@ -77,6 +77,6 @@ void cli_command_line(const struct cli *c, const char *words, struct buf *out);
 extern const struct command command_serve, command_stop, command_status, command_run, command_env, command_setup, command_doctor, command_model,
     command_provider, command_models, command_routes, command_route, command_preset, command_calls, command_show, command_stats, command_budget, command_report,
     command_reconcile, command_demo, command_sim, command_config, command_service, command_completion,
-    command_export, command_replay, command_search;
+    command_export, command_replay, command_search, command_alarms;
 
 #endif

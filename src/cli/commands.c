@@ -38,6 +38,7 @@ const struct command *const commands[] = {
     &command_report,
     &command_export,
     &command_replay,
+    &command_alarms,
     &command_sim,
     &command_config,
     &command_service,

@@ -9,8 +9,6 @@
 #include "base/mem.h"
 #include "log/sql.h"
 
-#define PAGE_MAX 200
-
 static const struct {
     const char *name;
     int64_t unit; /* 1: whole numbers */
@@ -63,8 +61,9 @@ static int entry_parse(struct alarm_limits *l, const char *what, const char *ent
     const char *equals = memchr(entry, '=', len);
     size_t name_len = equals ? (size_t)(equals - entry) : len, kind;
     if (!equals || !kind_find(entry, name_len, &kind))
-        return err_set(e, "%s: \"%.*s\" is no alarm; write cache_break, runaway, storm, ttft or context, = and a limit or off",
-                       what, (int)(len < 60 ? len : 60), entry);
+        return err_set(
+            e, "%s: \"%.*s\" is no alarm; write cache_break, runaway, storm, ttft or context, = and a limit or off",
+            what, (int)(len < 60 ? len : 60), entry);
     const char *value = equals + 1;
     size_t value_len = len - name_len - 1;
     if (value_len == 3 && strncmp(value, "off", 3) == 0)
@@ -148,8 +147,8 @@ static bool read_row(sqlite3_stmt *st, struct alarm *a)
 int alarms_read(struct db *db, int64_t before_id, size_t limit, struct alarm_page *p, struct err *e)
 {
     *p = (struct alarm_page){0};
-    if (limit == 0 || limit > PAGE_MAX)
-        limit = PAGE_MAX;
+    if (limit == 0 || limit > ALARMS_KEPT)
+        limit = ALARMS_KEPT;
     sqlite3_stmt *st = sql_prepare(db_sqlite(db),
                                    "SELECT id, kind, at, until_at, session_id, session_title, call_id, text, subject"
                                    " FROM alarms WHERE ?1 = 0 OR id < ?1 ORDER BY id DESC LIMIT ?2",

@@ -31,6 +31,7 @@ NODISCARD int alarm_limits_parse(struct alarm_limits *l, const char *what, const
 void alarm_limits_text(const struct alarm_limits *l, char text[ALARM_LIMITS_TEXT_MAX]);
 
 #define ALARM_TEXT_MAX 200
+#define ALARMS_KEPT    1000 /* rows in the log */
 struct alarm {
     int64_t id; /* 0: not written yet */
     enum alarm_kind kind;
@@ -48,7 +49,7 @@ struct alarm_page {
     struct alarm *alarms;
     size_t count;
 };
-/* The newest first, at most limit (and 200); before_id 0 or the last row's for the next page. */
+/* The newest first, at most limit (and ALARMS_KEPT); before_id 0 or the last row's for the next page. */
 NODISCARD int alarms_read(struct db *db, int64_t before_id, size_t limit, struct alarm_page *p, struct err *e);
 void alarm_page_done(struct alarm_page *p);
 

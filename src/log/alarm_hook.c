@@ -87,7 +87,8 @@ static char *json_line(const struct alarm *a)
     cJSON_AddStringToObject(o, "kind", alarm_kind_name(a->kind));
     cJSON_AddStringToObject(o, "text", a->text);
     cJSON_AddItemToObject(o, "session_id", a->session_id ? cJSON_CreateString(a->session_id) : cJSON_CreateNull());
-    cJSON_AddItemToObject(o, "session_title", a->session_title ? cJSON_CreateString(a->session_title) : cJSON_CreateNull());
+    cJSON_AddItemToObject(o, "session_title",
+                          a->session_title ? cJSON_CreateString(a->session_title) : cJSON_CreateNull());
     cJSON_AddNumberToObject(o, "call_id", (double)a->call_id);
     char *text = cJSON_PrintUnformatted(o);
     cJSON_Delete(o);
@@ -109,8 +110,12 @@ static void lay_out(struct job *j, const struct alarm *a)
 
 static bool is_passed_on(const char *variable)
 {
-    static const char *const names[] = {"PATH=", "HOME=", "USER=", "LOGNAME=", "SHELL=", "LANG=", "LC_", "TZ=", "TMPDIR=", "TERM=", "XDG_",
-                                        "DISPLAY=", "WAYLAND_DISPLAY=", "XAUTHORITY=", "DBUS_SESSION_BUS_ADDRESS=", "TMUX="};
+    /* clang-format off */
+    static const char *const names[] = {
+        "PATH=", "HOME=", "USER=", "LOGNAME=", "SHELL=", "LANG=", "LC_", "TZ=", "TMPDIR=", "TERM=", "TMUX=", "XDG_",
+        "DISPLAY=", "WAYLAND_DISPLAY=", "XAUTHORITY=", "DBUS_SESSION_BUS_ADDRESS=",
+    };
+    /* clang-format on */
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         if (strncmp(variable, names[i], strlen(names[i])) == 0)
             return true;

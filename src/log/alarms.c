@@ -165,7 +165,8 @@ static bool is_message(const struct call *c)
 
 static bool is_conversation(const struct call *c)
 {
-    return c->has_purpose && (c->purpose == PURPOSE_MAIN || c->purpose == PURPOSE_SUBAGENT || c->purpose == PURPOSE_FORK);
+    return c->has_purpose &&
+           (c->purpose == PURPOSE_MAIN || c->purpose == PURPOSE_SUBAGENT || c->purpose == PURPOSE_FORK);
 }
 
 void alarms_begin(struct alarms *a, const struct call *c, bool is_retry)
@@ -207,8 +208,10 @@ static void judge_trouble(struct alarms *a, const struct call *c, bool is_retry)
     snprintf(text, sizeof text, "%lld of %lld calls failed or were repeated within 5 minutes%s%s", (long long)s.failed,
              (long long)s.all, s.mostly[0] ? ", mostly " : "", s.mostly);
     bool is_own = s.is_of_session && c->session_id;
-    raise_alarm(a, &(struct about){ALARM_STORM, is_own ? c->session_id : "", is_own ? c->session_id : NULL, c->finished_at, c->id},
-                text);
+    raise_alarm(
+        a,
+        &(struct about){ALARM_STORM, is_own ? c->session_id : "", is_own ? c->session_id : NULL, c->finished_at, c->id},
+        text);
 }
 
 static void judge_wait(struct alarms *a, const struct call *c)
@@ -237,33 +240,47 @@ static size_t find_full(const struct alarms *a, uint64_t agent)
     return i;
 }
 
-/* Compacting comes soon, and costs; a fork stands where its agent does. */
-static void judge_context(struct alarms *a, const struct call *c)
+static void say_full(struct alarms *a, const struct call *c, const struct about *about, int64_t limit)
 {
     char text[ALARM_TEXT_MAX], used[TEXT_SHORT_MAX], whole[TEXT_SHORT_MAX];
+    int64_t tokens = usage_context(&c->usage);
+    text_count(used, tokens);
+    text_count(whole, limit);
+    if (limit % 1000000 == 0)
+        snprintf(whole, sizeof whole, "%lldM", (long long)(limit / 1000000));
+    snprintf(text, sizeof text, "the context%s is %lld %% full: %s of %s tokens", c->agent_id ? " of a subagent" : "",
+             (long long)(tokens * PER_CENT / limit), used, whole);
+    raise_alarm(a, about, text);
+}
+
+/* What the call's model takes; 0: not known, or the call says nothing about its
+ * agent's context (a fork stands where its agent does). */
+static int64_t context_limit(const struct alarms *a, const struct call *c)
+{
     const char *name = call_counted_model(c);
     const struct model *model = a->catalog && name ? catalog_find(a->catalog, name) : NULL;
-    int64_t percent = a->limits.from[ALARM_CONTEXT], tokens = usage_context(&c->usage);
-    if (percent == 0 || !c->session_id || !model || model->context_tokens <= 0 || tokens <= 0 || c->state != CALL_DONE ||
-        !is_conversation(c) || c->purpose == PURPOSE_FORK)
+    if (!c->session_id || c->state != CALL_DONE || !is_conversation(c) || c->purpose == PURPOSE_FORK)
+        return 0;
+    return model && model->context_tokens > 0 && usage_context(&c->usage) > 0 ? model->context_tokens : 0;
+}
+
+/* Compacting comes soon, and costs. */
+static void judge_context(struct alarms *a, const struct call *c)
+{
+    int64_t percent = a->limits.from[ALARM_CONTEXT], limit = context_limit(a, c);
+    if (percent == 0 || limit == 0)
         return;
     char *subject = xasprintf("%s%s%s", c->session_id, c->agent_id ? " " : "", c->agent_id ? c->agent_id : "");
+    struct about about = {ALARM_CONTEXT, subject, c->session_id, c->finished_at, c->id};
     uint64_t agent = name_of(subject, 0);
     size_t at = find_full(a, agent);
-    if (tokens * PER_CENT < model->context_tokens * percent) {
-        if (at < FULL) {
-            a->full[at] = 0;
-            end_alarm(a, ALARM_CONTEXT, subject, c->finished_at);
-        }
-    } else if (at == FULL) {
+    bool is_full = usage_context(&c->usage) * PER_CENT >= limit * percent;
+    if (is_full && at == FULL) {
         a->full[a->full_at++ % FULL] = agent;
-        text_count(used, tokens);
-        text_count(whole, model->context_tokens);
-        if (model->context_tokens % 1000000 == 0)
-            snprintf(whole, sizeof whole, "%lldM", (long long)(model->context_tokens / 1000000));
-        snprintf(text, sizeof text, "the context%s is %lld %% full: %s of %s tokens", c->agent_id ? " of a subagent" : "",
-                 (long long)(tokens * PER_CENT / model->context_tokens), used, whole);
-        raise_alarm(a, &(struct about){ALARM_CONTEXT, subject, c->session_id, c->finished_at, c->id}, text);
+        say_full(a, c, &about, limit);
+    } else if (!is_full && at < FULL) {
+        a->full[at] = 0;
+        end_alarm(a, ALARM_CONTEXT, subject, c->finished_at);
     }
     free(subject);
 }

@@ -7,10 +7,10 @@
 
 /* The last minute in steps of ten seconds: a burst is seen while it runs, not when
  * the clock's minute is over. */
-#define STEP_MS    10000
-#define STEPS      6
-#define MINUTE_MS  60000
-#define OWN_LEAST  5  /* minutes until a session's own usual counts */
+#define STEP_MS     10000
+#define STEPS       6
+#define MINUTE_MS   60000
+#define OWN_LEAST   5 /* minutes until a session's own usual counts */
 #define EVERY_LEAST 15
 
 struct session {

@@ -51,7 +51,8 @@ static void why(const struct call *c, char *out, size_t size)
     if (c->state != CALL_ERROR)
         return;
     if (c->status >= 400)
-        snprintf(out, size, "%lld%s%.50s", (long long)c->status, c->error_type ? " " : "", c->error_type ? c->error_type : "");
+        snprintf(out, size, "%lld%s%.50s", (long long)c->status, c->error_type ? " " : "",
+                 c->error_type ? c->error_type : "");
     else if (c->error_type)
         snprintf(out, size, "%.50s", c->error_type);
 }
@@ -89,17 +90,20 @@ static void find_mostly(const struct trouble *t, int64_t now_ms, struct storm *s
         if (!t->calls[i].is_bad || !is_near(&t->calls[i], now_ms) || !t->calls[i].why[0])
             continue;
         for (size_t n = 0; n < TROUBLE_CALLS; n++)
-            same += t->calls[n].is_bad && is_near(&t->calls[n], now_ms) && strcmp(t->calls[n].why, t->calls[i].why) == 0;
+            same +=
+                t->calls[n].is_bad && is_near(&t->calls[n], now_ms) && strcmp(t->calls[n].why, t->calls[i].why) == 0;
         if (same > most)
             memcpy(s->mostly, t->calls[i].why, sizeof s->mostly);
         most = same > most ? same : most;
     }
 }
 
-bool trouble_count(struct trouble *t, uint64_t session, const struct call *c, bool is_retry, int64_t limit, struct storm *s)
+bool trouble_count(struct trouble *t, uint64_t session, const struct call *c, bool is_retry, int64_t limit,
+                   struct storm *s)
 {
     struct ended *now = &t->calls[t->next++ % TROUBLE_CALLS];
-    *now = (struct ended){.at = c->finished_at > 0 ? c->finished_at : c->started_at, .session = session, .is_bad = is_bad(c, is_retry)};
+    *now = (struct ended){
+        .at = c->finished_at > 0 ? c->finished_at : c->started_at, .session = session, .is_bad = is_bad(c, is_retry)};
     why(c, now->why, sizeof now->why);
     if (!now->is_bad)
         return false;

@@ -23,8 +23,10 @@ struct journal_alarms {
 /* ---- Learning from the log ------------------------------------------------------------ */
 
 static const char SQL_PAST[] =
-    "SELECT id, state, started_at, finished_at, session_id, agent_id, purpose, status, error_type, model_asked, model_sent,"
-    " model_served, provider_served, tokens_in, tokens_cache_read, tokens_cache_write_5m, tokens_cache_write_1h, respan_cache,"
+    "SELECT id, state, started_at, finished_at, session_id, agent_id, purpose, status, error_type, model_asked, "
+    "model_sent,"
+    " model_served, provider_served, tokens_in, tokens_cache_read, tokens_cache_write_5m, tokens_cache_write_1h, "
+    "respan_cache,"
     " ttft_ms, attempt, cache_break, cache_break_microusd, is_retry"
     " FROM call WHERE id >= (SELECT min(id) FROM (SELECT id FROM call ORDER BY id DESC LIMIT ?1)) ORDER BY id";
 

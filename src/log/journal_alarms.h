@@ -15,7 +15,6 @@
 #include "log/journal.h"
 
 #define ALARMS_LEARNED 2000 /* calls */
-#define ALARMS_KEPT    1000
 
 struct journal_alarms;
 struct journal_alarms *journal_alarms_open(sqlite3 *sq, const struct journal_options *o, struct err *e);

@@ -202,3 +202,22 @@ def test_the_list_is_bounded(stage, sim):
     gateway.log.wait_calls(1)
     rows = wait_for(lambda: alarms(gateway, "text <> 'old'"), what="the new alarm")
     assert rows[0]["id"] == 1501 and len(alarms(gateway)) == 1000
+
+
+def test_the_command_lists_them(stage, sim):
+    gateway = stage.gateway(sim, "--alarms", "storm=1")
+    where = ("--log", gateway.log.path)
+    empty = stage.run("alarms", *where)
+    assert empty.returncode == 0 and empty.stdout.startswith("no alarm"), empty
+    assert json.loads(stage.run("alarms", "--json", *where).stdout) == {"alarms": []}
+    sim.faults({"status": 500, "times": 2})
+    ask(gateway)
+    ask(gateway, session=B)
+    first, second = wait_alarms(gateway, 2)
+    lines = stage.run("alarms", *where).stdout.splitlines()
+    assert len(lines) == 3 and lines[0].split() == ["TIME", "KIND", "STATE", "SESSION", "CALL", "WHAT"]
+    assert A in lines[1] and first["text"] in lines[1] and " now " in lines[1] and second["text"] in lines[2]
+    told = json.loads(stage.run("alarms", "--json", "--last", 1, *where).stdout)["alarms"]
+    assert [(t["id"], t["kind"], t["session_id"], t["call_id"], t["is_over"]) for t in told] == [(2, "storm", second["session_id"], 2, False)]
+    assert stage.run("alarms", "--last", "none", *where).returncode == 2
+    assert stage.run("alarms", "--log", stage.folder / "nosuch.db").returncode == 1

@@ -1,6 +1,10 @@
 """model, provider, routes and route: what is in the log after them, and what the next call does."""
+import fcntl
+import http.server
 import json
+import os
 import re
+import threading
 
 from spantop import KEY
 
@@ -103,19 +107,31 @@ def test_a_switch_without_a_gateway_says_so(stage, gateway):
     assert done.returncode == 0 and "no gateway" in done.stderr
 
 
+class Deaf(http.server.BaseHTTPRequestHandler):
+    """A gateway that goes on with the routes it knows."""
+
+    def do_GET(self):
+        page = json.dumps({"status": "ok", "version": "0", "routes_version": 1, "instance": "deaf"}).encode()
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(page)))
+        self.end_headers()
+        self.wfile.write(page)
+
+    def log_message(self, *_):
+        pass
+
+
 def test_a_gateway_that_does_not_take_a_switch_is_told(stage, gateway):
-    """The log was replaced under it: it goes on with the old file."""
-    copy = stage.folder / "copy.db"
-    source = gateway.log.query("SELECT count(*) AS n FROM routes")
-    assert source == [{"n": 0}]
-    import sqlite3
-    with sqlite3.connect(gateway.log.path) as before, sqlite3.connect(copy) as after:
-        before.backup(after)
-    for suffix in ("-wal", "-shm"):
-        (stage.folder / f"log.db{suffix}").unlink(missing_ok=True)
-    copy.chmod(0o600)
-    copy.replace(gateway.log.path)
-    done = run(stage, gateway, "model", "claude-sonnet-5-5")
+    gateway.stop()
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Deaf)
+    threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
+    with open(f"{gateway.log.path}.gateway", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        json.dump({"address": f"127.0.0.1:{server.server_port}", "pid": os.getpid(), "token": "deaf"}, lock)
+        lock.flush()
+        done = run(stage, gateway, "model", "claude-sonnet-5-5")
+    server.shutdown()
+    server.server_close()
     assert done.returncode == 1 and "within a second" in done.stderr, done
 
 

@@ -3,15 +3,13 @@ import base64
 import html.parser
 import json
 import re
-import shutil
-import subprocess
 
 import pytest
-from spantop import KEY, SLOWER
+from browser import browse
+from spantop import KEY
 
 SESSION = "bbbbbbbb-0000-4000-8000-000000000002"
 WHO = ("X-Claude-Code-Session-Id", SESSION)
-BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 # Each tries to become markup at another place: between tags, in an attribute, in the title, the style, a comment, a script.
 EVIL = ['</pre></details><script>document.title="owned"</script>', '"><img src=x onerror=document.title="owned">', "' onmouseover='alert(1)",
         "</title><script>alert(1)</script>", "</style><link rel=stylesheet href=http://evil.example/x>", "<!--", "<iframe src=http://evil.example>",
@@ -174,14 +172,10 @@ def test_hostile_words_never_become_markup(stage, gateway):
 
 @pytest.mark.limit(120)
 def test_hostile_words_stay_words_in_a_browser(stage, gateway):
-    browser = next(filter(None, map(shutil.which, BROWSERS)), None)
-    if browser is None:
-        pytest.skip(f"none of {', '.join(BROWSERS)} is installed")
     evil_session(gateway)
     path = stage.folder / "page.html"
     path.write_text(page_of(stage, gateway))
-    done = subprocess.run([browser, "--headless", "--no-sandbox", "--disable-gpu", f"--user-data-dir={stage.folder / 'profile'}", "--dump-dom",
-                           f"file://{path}"], env=stage.environment(), capture_output=True, text=True, timeout=100 * SLOWER)
+    done = browse(stage, "--dump-dom", f"file://{path}")
     dom = done.stdout
     assert "</main>" in dom, done.stderr[-2000:]
     assert set(re.findall(r"<([a-zA-Z]+)[\s>]", dom)) <= TAGS and "<title>owned" not in dom

@@ -27,6 +27,8 @@ struct filter {
     struct buf sql;
     struct param params[PARAMS_MAX];
     size_t count;
+    bool has_texts;
+    struct buf *sql_now; /* with the conditions of texts filled in */
 };
 
 struct parser {
@@ -174,12 +176,32 @@ static int put_word(struct parser *p, const struct term *t)
     return 0;
 }
 
-/* In requests and answers. */
+/* In requests and answers.  What the condition is depends on what is found, so its place
+ * is marked: a byte that stands nowhere else, and the parameter's number. */
+#define PLACE '\001'
+
 static void put_found(struct filter *f, struct filter_text *found)
 {
     size_t param = add_param(f, NULL, 0);
     f->params[f->count - 1].found = found;
-    buf_printf(&f->sql, "c.id IN (SELECT value FROM json_each(?%zu))", param);
+    add_param(f, NULL, 0);
+    f->has_texts = true;
+    buf_printf(&f->sql, "%c%zu ", PLACE, param);
+}
+
+static void fill_places(const struct filter *f)
+{
+    buf_reset(f->sql_now);
+    for (const char *at = f->sql.data; *at;) {
+        if (*at != PLACE) {
+            buf_putc(f->sql_now, *at++);
+            continue;
+        }
+        char *end;
+        size_t param = strtoul(at + 1, &end, 10);
+        filter_text_put(f->params[param - FILTER_FIRST_PARAM].found, f->sql_now, param);
+        at = end;
+    }
 }
 
 static int put_body(struct parser *p, const struct term *t)
@@ -255,7 +277,7 @@ static int put_term(struct parser *p, const struct term *t)
     struct filter *f = p->filter;
     /* A number's != is SQL's; of a text it is the negation of =. */
     bool is_not = t->field && t->op == OP_NOT && (t->value.len == 0 || t->field->kind <= FIELD_WORD);
-    if (f->count + 1 >= PARAMS_MAX)
+    if (f->count + 3 > PARAMS_MAX)
         return err_set(p->err, "the filter has more than %d words", PARAMS_MAX - 2);
     if (f->sql.len > 0)
         buf_puts(&f->sql, " AND ");
@@ -348,6 +370,8 @@ static int parse_word(struct parser *p)
 struct filter *filter_parse(const char *text, struct err *e)
 {
     struct filter *f = xcalloc(1, sizeof *f);
+    f->sql_now = xcalloc(1, sizeof *f->sql_now);
+    buf_init(f->sql_now);
     struct parser p = {.filter = f, .at = text ? text : "", .now_ms = clock_wall_ms(), .err = e};
     buf_init(&f->sql);
     for (;;) {
@@ -371,6 +395,8 @@ void filter_free(struct filter *f)
         filter_text_free(f->params[i].found);
     }
     buf_done(&f->sql);
+    buf_done(f->sql_now);
+    free(f->sql_now);
     free(f);
 }
 
@@ -379,23 +405,25 @@ int filter_prepare(const struct filter *f, sqlite3 *sq, struct err *e)
     for (size_t i = 0; f && i < f->count; i++)
         if (f->params[i].found && filter_text_find(f->params[i].found, sq, e) != 0)
             return -1;
+    if (f && f->has_texts)
+        fill_places(f);
     return 0;
 }
 
 const char *filter_sql(const struct filter *f)
 {
-    return f && f->sql.len > 0 ? f->sql.data : NULL;
+    if (!f || f->sql.len == 0)
+        return NULL;
+    return f->has_texts ? f->sql_now->data : f->sql.data;
 }
 
 void filter_bind(const struct filter *f, sqlite3_stmt *st)
 {
     for (size_t i = 0; f && i < f->count; i++) {
         int at = (int)(FILTER_FIRST_PARAM + i);
-        size_t len;
-        if (f->params[i].found) {
-            const char *ids = filter_text_ids(f->params[i].found, &len);
-            sqlite3_bind_text(st, at, ids, (int)len, SQLITE_STATIC);
-        } else if (f->params[i].text)
+        if (f->params[i].found)
+            filter_text_bind(f->params[i++].found, st, at); /* two */
+        else if (f->params[i].text)
             sqlite3_bind_text(st, at, f->params[i].text, -1, SQLITE_STATIC);
         else
             sqlite3_bind_double(st, at, f->params[i].number);

@@ -16,7 +16,8 @@
 /* The first parameter number of a filter; lower ones are the reader's. */
 #define FILTER_FIRST_PARAM 20
 
-/* Look texts up in what is searched now; before filter_sql() each time.  f may be NULL. */
+/* Look texts up in what is searched now; before filter_sql() each time, outside of a
+ * transaction or in it.  f may be NULL. */
 NODISCARD int filter_prepare(const struct filter *f, sqlite3 *sq, struct err *e);
 /* A condition on `call c`, or NULL: everything matches.  Lent by f (which may be NULL). */
 const char *filter_sql(const struct filter *f);
@@ -62,8 +63,9 @@ struct filter_text *filter_text_new(const char *phrase, struct err *e);
 void filter_text_free(struct filter_text *t);
 /* Looks it up; again only when the log has changed. */
 NODISCARD int filter_text_find(struct filter_text *t, sqlite3 *sq, struct err *e);
-/* The ids as a JSON array; lent until the next look-up. */
-const char *filter_text_ids(const struct filter_text *t, size_t *len);
+/* The condition, as it is best for what was found; takes two parameters. */
+void filter_text_put(const struct filter_text *t, struct buf *sql, size_t param);
+void filter_text_bind(struct filter_text *t, sqlite3_stmt *st, int param);
 
 /* ---- Values ---- */
 

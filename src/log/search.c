@@ -32,9 +32,10 @@ struct search {
     sqlite3_stmt *wanted; /* is this call there, and wanted? NULL: all are */
     sqlite3_stmt *older;  /* does an older generation have this piece? */
     bool has_index;
+    size_t page_size;
     int64_t gone; /* calls before this one have no bodies any more */
     struct search_hits *page;
-    struct search_calls *calls;
+    struct search_found *found;
 };
 
 /* ---- Opening ------------------------------------------------------------------------ */
@@ -187,15 +188,13 @@ static void add_hit(struct search *s, int64_t call_id, int64_t piece, const stru
     write_excerpt(h, bytes_at(s->text.text.data, part->at), (struct span){m->at.off - part->at.off, m->at.len});
 }
 
-static void add_call(struct search_calls *c, int64_t id)
+static void add_candidate(struct search_found *f, struct search_candidate c)
 {
-    if (c->count > 0 && c->ids[c->count - 1] == id)
-        return;
-    if (c->count == c->cap) {
-        c->cap = c->cap ? c->cap * 2 : 256;
-        c->ids = xrealloc(c->ids, c->cap * sizeof *c->ids);
+    if (f->count == f->cap) {
+        f->cap = f->cap ? f->cap * 2 : 256;
+        f->all = xrealloc(f->all, f->cap * sizeof *f->all);
     }
-    c->ids[c->count++] = id;
+    f->all[f->count++] = c;
 }
 
 static int read_text(struct search *s, int64_t piece, size_t *bytes, struct err *e)
@@ -215,16 +214,17 @@ static int read_text(struct search *s, int64_t piece, size_t *bytes, struct err 
 static int take_piece(struct search *s, int64_t call_id, int64_t piece, bool is_indexed, size_t *bytes, struct err *e)
 {
     struct search_match m;
-    if (s->calls && is_indexed && !search_query_must_read(s->query)) {
-        add_call(s->calls, call_id);
+    if (s->found && is_indexed) {
+        enum search_verdict verdict = search_query_must_read(s->query) ? SEARCH_UNREAD : SEARCH_MATCHES;
+        add_candidate(s->found, (struct search_candidate){call_id, piece, verdict});
         return 0;
     }
     if (read_text(s, piece, bytes, e) != 0)
         return -1;
     if (!search_query_match(s->query, &s->text, &m))
         return 0;
-    if (s->calls)
-        add_call(s->calls, call_id);
+    if (s->found)
+        add_candidate(s->found, (struct search_candidate){call_id, piece, SEARCH_MATCHES});
     else
         add_hit(s, call_id, piece, &m);
     return 0;
@@ -342,7 +342,7 @@ static int last_piece_below(struct search *s, int64_t gen, int64_t *piece, struc
 
 static bool is_page_full(const struct search *s, int64_t until_us)
 {
-    return s->page && (s->page->count >= SEARCH_PAGE || clock_mono_us() >= until_us);
+    return s->page && (s->page->count >= s->page_size || clock_mono_us() >= until_us);
 }
 
 /* Goes on behind *before in this generation; *before is 0 when it has no more. */
@@ -406,7 +406,8 @@ static int search_inside(struct search *s, struct search_cursor *at, struct err 
 
 int search_page(struct db *db, const struct search_ask *ask, struct search_cursor *at, struct search_hits *page, struct err *e)
 {
-    struct search s = {.sq = db_sqlite(db), .query = ask->query, .ask = ask, .page = page};
+    at->page_size = at->page_size == 0 ? SEARCH_PAGE : at->page_size < SEARCH_PAGE_MAX ? at->page_size * 2 : SEARCH_PAGE_MAX;
+    struct search s = {.sq = db_sqlite(db), .query = ask->query, .ask = ask, .page = page, .page_size = at->page_size};
     *page = (struct search_hits){0};
     if (filter_prepare(ask->filter, s.sq, e) != 0 || reader_begin(s.sq, e) != 0)
         return -1;
@@ -428,35 +429,49 @@ void search_hits_done(struct search_hits *h)
     *h = (struct search_hits){0};
 }
 
-/* ---- Calls -------------------------------------------------------------------------- */
+/* ---- For filters -------------------------------------------------------------------- */
 
-static int compare(const void *a, const void *b)
+int search_candidate_compare(const void *a, const void *b)
 {
-    int64_t x = *(const int64_t *)a;
-    int64_t y = *(const int64_t *)b;
-    return x < y ? -1 : x > y;
+    const struct search_candidate *x = a;
+    const struct search_candidate *y = b;
+    if (x->call_id != y->call_id)
+        return x->call_id < y->call_id ? -1 : 1;
+    return x->piece_id < y->piece_id ? -1 : x->piece_id > y->piece_id;
 }
 
-static void sort_calls(struct search_calls *c)
+size_t search_found_at(const struct search_found *f, int64_t call_id)
 {
-    size_t kept = 0;
-    if (c->count > 1)
-        qsort(c->ids, c->count, sizeof *c->ids, compare);
-    for (size_t i = 0; i < c->count; i++)
-        if (kept == 0 || c->ids[kept - 1] != c->ids[i])
-            c->ids[kept++] = c->ids[i];
-    c->count = kept;
+    size_t low = 0;
+    size_t high = f->count;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (f->all[middle].call_id < call_id)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
 }
 
-int search_all_calls(sqlite3 *sq, struct search_query *q, struct search_calls *calls, struct err *e)
+void search_found_done(struct search_found *f)
 {
-    struct search s = {.sq = sq, .query = q, .calls = calls};
+    free(f->all);
+    *f = (struct search_found){0};
+}
+
+int search_find(sqlite3 *sq, struct search_query *q, struct search_found *found, struct err *e)
+{
+    struct search s = {.sq = sq, .query = q, .found = found};
     struct search_cursor at = {0};
-    *calls = (struct search_calls){0};
+    *found = (struct search_found){0};
     int rc = search_inside(&s, &at, e);
     search_close(&s);
-    calls->unindexed = at.unindexed;
-    sort_calls(calls);
+    found->unindexed = at.unindexed;
+    if (rc < 0)
+        search_found_done(found);
+    else if (found->count > 1)
+        qsort(found->all, found->count, sizeof *found->all, search_candidate_compare);
     return rc < 0 ? -1 : 0;
 }
 
@@ -474,4 +489,46 @@ int search_state(sqlite3 *sq, int64_t state[SEARCH_STATE], struct err *e)
         state[i] = rc == SQLITE_ROW ? sqlite3_column_int64(st, i) : -1;
     sqlite3_finalize(st);
     return rc == SQLITE_ROW ? 0 : reader_fail(sq, e);
+}
+
+struct search_reader {
+    struct piece_reader *pieces;
+    struct search_text text;
+};
+
+struct search_reader *search_reader_open(sqlite3 *sq, struct err *e)
+{
+    struct search_reader *r = xcalloc(1, sizeof *r);
+    search_text_init(&r->text);
+    r->pieces = piece_reader_open(sq, e);
+    if (r->pieces)
+        return r;
+    search_reader_close(r);
+    return NULL;
+}
+
+void search_reader_close(struct search_reader *r)
+{
+    if (!r)
+        return;
+    piece_reader_close(r->pieces);
+    search_text_done(&r->text);
+    free(r);
+}
+
+void search_reader_begin(struct search_reader *r)
+{
+    piece_reader_begin(r->pieces);
+}
+
+int search_reader_match(struct search_reader *r, struct search_query *q, int64_t piece_id, struct err *e)
+{
+    enum piece_kind kind;
+    struct bytes raw;
+    struct search_match m;
+    int rc = piece_reader_get(r->pieces, piece_id, &kind, &raw, e);
+    if (rc != 0)
+        return rc < 0 ? -1 : 0;
+    search_text_read(&r->text, kind, raw);
+    return search_query_match(q, &r->text, &m);
 }

@@ -21,7 +21,9 @@
 #include "log/filter.h"
 #include "log/search_query.h"
 
-#define SEARCH_PAGE 50 /* hits; the first page may hold more */
+/* Hits; the first page may hold more, and later ones are longer. */
+#define SEARCH_PAGE     50
+#define SEARCH_PAGE_MAX 3200
 
 struct search_hit {
     int64_t call_id;
@@ -49,20 +51,43 @@ struct search_cursor {
     int64_t unindexed;
     int64_t gen; /* 0: not begun */
     int64_t piece;
+    size_t page_size;
 };
 /* A page may be short, even empty, and yet have more: it ends after some time, too. */
 NODISCARD int search_page(struct db *db, const struct search_ask *ask, struct search_cursor *at, struct search_hits *page, struct err *e);
 
-/* All calls with a hit, rising. */
-struct search_calls {
-    int64_t *ids; /* free() */
+/* ---- For filters -------------------------------------------------------------------- */
+
+/* A piece that has the words of a query, and the call that brought it first. */
+enum search_verdict { SEARCH_UNREAD, SEARCH_MATCHES, SEARCH_DIFFERS };
+struct search_candidate {
+    int64_t call_id;
+    int64_t piece_id;
+    enum search_verdict verdict;
+};
+/* All of them, by call and piece. */
+struct search_found {
+    struct search_candidate *all;
     size_t count;
     size_t cap;
     int64_t unindexed;
 };
-NODISCARD int search_all_calls(sqlite3 *sq, struct search_query *q, struct search_calls *calls, struct err *e);
-/* Changes whenever search_all_calls() may find something else. */
+NODISCARD int search_find(sqlite3 *sq, struct search_query *q, struct search_found *found, struct err *e);
+void search_found_done(struct search_found *f);
+/* The first candidate of this call or a later one. */
+size_t search_found_at(const struct search_found *f, int64_t call_id);
+int search_candidate_compare(const void *a, const void *b);
+/* Changes whenever search_find() may find something else. */
 #define SEARCH_STATE 5
 NODISCARD int search_state(sqlite3 *sq, int64_t state[SEARCH_STATE], struct err *e);
+
+/* Reads pieces for whether they match. */
+struct search_reader;
+struct search_reader *search_reader_open(sqlite3 *sq, struct err *e);
+void search_reader_close(struct search_reader *r);
+/* Before each statement that reads: blocks may have changed. */
+void search_reader_begin(struct search_reader *r);
+/* 1 or 0; -1. */
+NODISCARD int search_reader_match(struct search_reader *r, struct search_query *q, int64_t piece_id, struct err *e);
 
 #endif

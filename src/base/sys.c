@@ -228,20 +228,7 @@ void sys_cond_wait_until(pthread_cond_t *c, pthread_mutex_t *m, int64_t until_us
 
 /* --- Where things are ----------------------------------------------------------------- */
 
-#if HAVE_PROC_SELF_EXE
-char *sys_own_program(const char *argv0)
-{
-    char path[PATH_MAX];
-    ssize_t n = readlink("/proc/self/exe", path, sizeof path - 1);
-    if (n <= 0)
-        return xstrdup(argv0);
-    path[n] = '\0';
-    /* The file may have been replaced by a rebuild: then the running one. */
-    return xstrdup(access(path, X_OK) == 0 ? path : "/proc/self/exe");
-}
-#else
-/* The first file of this name on the PATH, as the shell found it; NULL: none. */
-static char *find_on_path(const char *name)
+char *sys_find_program(const char *name)
 {
     const char *at = getenv("PATH");
     for (; at && *at; at += strspn(at, ":")) {
@@ -255,16 +242,29 @@ static char *find_on_path(const char *name)
     return NULL;
 }
 
-char *sys_own_program(const char *argv0)
+static char *program_named(const char *argv0)
 {
     char whole[PATH_MAX];
-    char *file = strchr(argv0, '/') ? xstrdup(argv0) : find_on_path(argv0);
+    char *file = strchr(argv0, '/') ? xstrdup(argv0) : sys_find_program(argv0);
     /* Whole, since the gateway leaves the folder it was started in. */
     bool is_there = file && realpath(file, whole);
     free(file);
     return xstrdup(is_there ? whole : argv0);
 }
+
+char *sys_own_program(const char *argv0)
+{
+#if HAVE_PROC_SELF_EXE
+    char path[PATH_MAX];
+    ssize_t n = readlink("/proc/self/exe", path, sizeof path - 1);
+    if (n > 0) { /* none in a chroot without /proc */
+        path[n] = '\0';
+        /* The file may have been replaced by a rebuild: then the running one. */
+        return xstrdup(access(path, X_OK) == 0 ? path : "/proc/self/exe");
+    }
 #endif
+    return program_named(argv0);
+}
 
 const char *sys_remote_filesystem(const char *path)
 {

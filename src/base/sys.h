@@ -55,6 +55,8 @@ void sys_cond_wait_until(pthread_cond_t *c, pthread_mutex_t *m, int64_t until_us
 /* The running program's file, so that it can be executed again; caller frees.  argv0:
  * as main() got it. */
 char *sys_own_program(const char *argv0);
+/* The first program of this name on the PATH, as a shell finds it; NULL: none.  Caller frees. */
+char *sys_find_program(const char *name);
 /* "NFS" and so on when path lies on another machine; NULL: it does not, or nobody can tell. */
 const char *sys_remote_filesystem(const char *path);
 

@@ -10,10 +10,10 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/sys.h"
+#include "base/sys.h"
 #include "cli/command.h"
 #include "cli/output.h"
 #include "cli/service.h"
-#include "cli/start.h"
 #include "log/peer.h"
 
 #define FILE_MAX ((size_t)64 << 10)

@@ -5,13 +5,16 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "base/sys.h"
 #include "cli/tool.h"
 
 const struct service_manager *service_manager_find(struct err *e)
 {
     const struct service_manager *const known[] = {&service_launchd, &service_systemd};
     for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
-        if (tool_is_there(known[i]->tool))
+        char *tool = sys_find_program(known[i]->tool);
+        free(tool);
+        if (tool)
             return known[i];
     }
     err_set(e, "there is neither systemd (systemctl) nor launchd (launchctl) here; "

@@ -8,6 +8,7 @@
 #include "base/buf.h"
 #include "base/mem.h"
 #include "base/sys.h"
+#include "base/sys.h"
 #include "cli/tool.h"
 
 #define LABEL "spantop.gateway"

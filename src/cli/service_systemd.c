@@ -10,6 +10,7 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/sys.h"
+#include "base/sys.h"
 #include "cli/tool.h"
 
 #define UNIT "spantop.service"

@@ -2,29 +2,10 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "base/file.h"
-#include "base/mem.h"
-
-bool tool_is_there(const char *name)
-{
-    const char *rest = getenv("PATH");
-    bool found = false;
-    while (rest && *rest && !found) {
-        size_t len = strcspn(rest, ":");
-        char *dir = xstrndup(rest, len);
-        char *path = file_join(*dir ? dir : ".", name);
-        found = access(path, X_OK) == 0;
-        free(dir);
-        free(path);
-        rest += len + (rest[len] == ':');
-    }
-    return found;
-}
+#include "base/sys.h"
 
 static void become(const char *const argv[], const int ends[2])
 {
@@ -32,10 +13,6 @@ static void become(const char *const argv[], const int ends[2])
     int out = ends[1] < 0 ? null : ends[1];
     if (null < 0 || dup2(null, 0) < 0 || dup2(out, 1) < 0 || dup2(out, 2) < 0)
         _exit(126);
-    /* What it leaves running must not hold our pipe open: we would wait for its end. */
-    close(null);
-    close(ends[0]);
-    close(ends[1]);
     execvp(argv[0], (char *const *)argv);
     _exit(127);
 }
@@ -55,11 +32,13 @@ static void read_output(int fd, struct buf *out)
     }
 }
 
+/* The pipe ends with an exec: what the tool leaves running does not hold it open, and we
+ * do not wait for that. */
 int tool_run(const char *const argv[], struct buf *out)
 {
     int ends[2] = {-1, -1};
     int status;
-    if (out && pipe(ends) != 0)
+    if (out && sys_pipe(ends) != 0)
         return -1;
     pid_t pid = fork();
     if (pid == 0)

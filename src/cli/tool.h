@@ -2,14 +2,14 @@
 #ifndef SPANTOP_CLI_TOOL_H
 #define SPANTOP_CLI_TOOL_H
 
-#include <stdbool.h>
-
 #include "base/buf.h"
 
 #define TOOL_OUTPUT_MAX ((size_t)64 << 10)
 
-/* Is there a program of that name in PATH? */
-bool tool_is_there(const char *name);
+#define TOOL_OUTPUT_MAX ((size_t)64 << 10)
+
+/* The program of that name in PATH, as a path; NULL: none.  Caller frees. */
+char *tool_find(const char *name);
 
 /* The exit status; 127 when it is not there, -1 when it could not be run or a signal
  * ended it.  out (may be NULL; emptied first) gets what it wrote to stdout and stderr,

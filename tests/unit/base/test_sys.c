@@ -204,6 +204,31 @@ static void test_no_remote_filesystem(void **state)
     sys_keep_memory();
 }
 
+static void test_a_program_is_found_as_a_shell_does(void **state)
+{
+    (void)state;
+    char folder[] = "/tmp/spantop-sys-XXXXXX";
+    char *before = xstrdup(getenv("PATH"));
+    assert_non_null(mkdtemp(folder));
+    char *there = xasprintf("%s/spantop-a", folder), *path = xasprintf("/nonexistent::%s:/bin", folder);
+    int fd = open(there, O_CREAT | O_WRONLY, 0700);
+    assert_true(fd >= 0);
+    close(fd);
+    setenv("PATH", path, 1);
+    char *found = sys_find_program("spantop-a");
+    assert_string_equal(found, there);
+    assert_null(sys_find_program("spantop-b"));
+    unsetenv("PATH");
+    assert_null(sys_find_program("spantop-a"));
+    setenv("PATH", before, 1);
+    unlink(there);
+    rmdir(folder);
+    free(found);
+    free(path);
+    free(there);
+    free(before);
+}
+
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
@@ -215,6 +240,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_secrets),
         cmocka_unit_test(test_waiting),
         cmocka_unit_test(test_own_program),
+        cmocka_unit_test(test_a_program_is_found_as_a_shell_does),
         cmocka_unit_test(test_no_remote_filesystem),
     };
     (void)argc;

@@ -9,6 +9,7 @@
 
 #include "anthropic/error.h"
 #include "anthropic/field.h"
+#include "anthropic/media.h"
 #include "anthropic/sse.h"
 #include "anthropic/unpack.h"
 #include "base/json.h"
@@ -63,6 +64,7 @@ int content_decode(const char *content_encoding, const void *data, size_t len, s
 struct draft {
     enum content_kind kind;
     int64_t index;
+    bool is_error;
     char *name;
     char *id;
     struct buf text;
@@ -138,33 +140,37 @@ static enum content_kind kind_of(const char *type)
         return CONTENT_TOOL_USE; /* server_tool_use and mcp_tool_use as well */
     if (ends_in(type, "tool_result"))
         return CONTENT_TOOL_RESULT;
-    return strcmp(type, "image") == 0 ? CONTENT_IMAGE : CONTENT_OTHER;
+    return CONTENT_OTHER;
 }
 
-static void put_image(struct buf *out, const char *s, struct span block)
+static void put_media(struct buf *out, const char *s, struct span block)
 {
-    char type[NAME_SIZE] = "image";
-    char size[TEXT_SHORT_MAX];
-    struct span source = {0, 0};
-    struct span data = {0, 0};
+    struct media m;
+    struct buf text;
+    buf_init(&text);
+    media_from_block(s, block, &m);
+    media_describe(&m, &text);
+    buf_puts(out, text.len ? text.data : m.kind == MEDIA_DOCUMENT ? "document" : "image");
+    buf_done(&text);
+}
 
-    if (field_member(s, block, "source", &source))
-        field_from_member(type, sizeof type, s, source, "media_type");
-    if (field_member(s, source, "data", &data) && json_is_string(s, data)) {
-        text_bytes(size, (int64_t)(data.len - 2) / 4 * 3); /* base64 */
-        buf_printf(out, "%s, %s", type, size);
-    } else {
-        buf_puts(out, type);
-    }
+/* An image, or a document whose bytes no reader wants to see. */
+static bool is_media(const char *s, struct span block, const char *type)
+{
+    struct span source, kind;
+    if (strcmp(type, "image") == 0)
+        return true;
+    return strcmp(type, "document") == 0 && field_member(s, block, "source", &source) &&
+           field_member(s, source, "type", &kind) && field_value_is(s, kind, "base64");
 }
 
 static void put_result_block(struct buf *out, const char *s, struct span block)
 {
     char type[NAME_SIZE] = "";
     field_from_member(type, sizeof type, s, block, "type");
-    if (strcmp(type, "image") == 0) {
+    if (is_media(s, block, type)) {
         buf_putc(out, '[');
-        put_image(out, s, block);
+        put_media(out, s, block);
         buf_putc(out, ']');
     } else {
         put_member_text(out, s, block, "text");
@@ -195,7 +201,7 @@ static void read_block(struct builder *b, int64_t index, const char *s, struct s
     struct span input;
 
     field_from_member(type, sizeof type, s, block, "type");
-    struct draft *d = add_draft(b, index, kind_of(type), type);
+    struct draft *d = add_draft(b, index, is_media(s, block, type) ? CONTENT_IMAGE : kind_of(type), type);
     if (!d)
         return;
     switch (d->kind) {
@@ -214,10 +220,11 @@ static void read_block(struct builder *b, int64_t index, const char *s, struct s
         break;
     case CONTENT_TOOL_RESULT:
         d->id = member_text(s, block, "tool_use_id");
+        d->is_error = field_member(s, block, "is_error", &input) && field_begins(s, input, 't');
         put_result(&d->text, s, block);
         break;
     case CONTENT_IMAGE:
-        put_image(&d->text, s, block);
+        put_media(&d->text, s, block);
         break;
     case CONTENT_OTHER:
         buf_put(&d->text, s + block.off, block.len);
@@ -344,6 +351,7 @@ static void finish(struct builder *b, struct content *c)
         struct content_part *p = &c->parts[i];
         struct buf *text = d->kind == CONTENT_TOOL_USE && d->text.len == 0 ? &d->input : &d->text;
         p->kind = d->kind;
+        p->is_error = d->is_error;
         p->name = d->name ? d->name : xstrdup("");
         p->id = d->id;
         p->text = buf_take(text, &p->text_len);

@@ -19,12 +19,13 @@ enum content_kind {
     CONTENT_THINKING,
     CONTENT_TOOL_USE,    /* text is the input JSON */
     CONTENT_TOOL_RESULT,
-    CONTENT_IMAGE,       /* text is media type and size */
+    CONTENT_IMAGE,       /* or a document in base64: text is media type and size */
     CONTENT_OTHER,
 };
 
 struct content_part {
     enum content_kind kind;
+    bool is_error;   /* CONTENT_TOOL_RESULT: the tool failed */
     char *name;      /* tool name or block type; owned */
     char *id;        /* tool_use id, or NULL; owned */
     char *text;      /* owned; may hold any UTF-8: clean before printing */

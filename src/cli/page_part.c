@@ -175,14 +175,14 @@ static void put_tool_use(struct page *p, const struct content_part *part)
 
 static void put_result(struct page *p, const struct content_part *part, const char *tool)
 {
-    struct buf *out = &p->x->out;
-    if (part->text_len <= OPEN_BYTES) {
-        buf_puts(out, "<div class=result><pre>");
-        page_put(p, part->text, part->text_len);
-        buf_puts(out, "</pre></div>\n");
+    const char *class = part->is_error ? "\"result failed\"" : "result";
+    if (part->text_len > OPEN_BYTES) {
+        page_put_folded(p, class, tool ? tool : "result", part->text, part->text_len);
         return;
     }
-    page_put_folded(p, "result", tool ? tool : "result", part->text, part->text_len);
+    buf_printf(&p->x->out, "<div class=%s><pre>", class);
+    page_put(p, part->text, part->text_len);
+    buf_puts(&p->x->out, "</pre></div>\n");
 }
 
 /* ---- Parts ------------------------------------------------------------------------------------- */

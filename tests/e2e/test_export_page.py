@@ -96,8 +96,8 @@ def tool(name, given):
     return text(f"[[sim tool {name} {json.dumps(given)}]]")
 
 
-def result(blocks, content):
-    return {"type": "tool_result", "tool_use_id": next(b["id"] for b in blocks if b["type"] == "tool_use"), "content": content}
+def result(blocks, content, **more):
+    return {"type": "tool_result", "tool_use_id": next(b["id"] for b in blocks if b["type"] == "tool_use"), "content": content, **more}
 
 
 def test_everything_said_stands_there_once_and_in_order(stage, gateway):
@@ -123,11 +123,24 @@ def test_everything_said_stands_there_once_and_in_order(stage, gateway):
     assert len([p for p in page.where("ANSWER-ONE") if "div.user" not in p]) == 1
     assert "div.user" in page.where("FIRST")[0] and any("details" in p for p in page.where("SYSTEM WORDS")[0])
     assert png not in source
-    assert "image/jpeg, 3.0 KB" in said and "[image/png, 3.0 KB]" in said
+    assert "image/jpeg 3.0 KB" in said and "[image/png 3.0 KB]" in said
     assert any(place[-1] == "code." for place in page.where("some code"))
     assert [e[1]["id"] for e in page.elements if e[1].get("class") == "call"] == ["c1", "c2", "c3", "c4", "c5"]
     totals = gateway.log.query("SELECT * FROM sessions")[0]
     assert f">{totals['calls']} <small>1 failed" in source and "cost" in said
+
+
+def test_a_tool_that_failed_is_marked_and_a_document_is_no_noise(stage, gateway):
+    talk = Talk(gateway)
+    blocks = talk.say(tool("Bash", {"command": "false"}))
+    pdf = base64.b64encode(b"%PDF-1.7" + b"x" * 9000).decode()
+    talk.say(result(blocks, "IT FAILED", is_error=True),
+             {"type": "document", "source": {"type": "base64", "media_type": "application/pdf", "data": pdf}}, text("read this"))
+    gateway.log.wait_calls(2)
+    source = page_of(stage, gateway)
+    page = Page(source)
+    assert any("failed" in element for element in page.where("IT FAILED")[0])
+    assert pdf[:100] not in source and page.where("application/pdf 9.0 KB")
 
 
 def test_the_page_fetches_nothing(stage, gateway):

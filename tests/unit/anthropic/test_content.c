@@ -182,7 +182,7 @@ static void test_plain_answer(void **state)
         "{\"type\":\"image\",\"source\":{\"type\":\"base64\",\"media_type\":\"image/png\",\"data\":\"AAAA\"}},"
         "{\"type\":\"image\",\"source\":{\"type\":\"url\",\"url\":\"u\"}}],\"stop_reason\":\"end_turn\"}\n",
         "[T text -|Hi][u Edit t1|{ \"a\" : 1e400 }][r tool_result t0|one\ntwo][r tool_result t0|str]"
-        "[i image -|image/png, 3 B][i image -|image]>end_turn");
+        "[i image -|image/png 3 B][i image -|image]>end_turn");
 }
 
 static void test_an_image_in_a_result_is_told_by_type_and_size(void **state)
@@ -190,15 +190,16 @@ static void test_an_image_in_a_result_is_told_by_type_and_size(void **state)
     (void)state;
     assert_answer("{\"content\":[{\"type\":\"tool_result\",\"tool_use_id\":\"t0\",\"content\":["
                   "{\"type\":\"text\",\"text\":\"see\"},{\"type\":\"image\",\"source\":{\"type\":\"base64\","
-                  "\"media_type\":\"image/png\",\"data\":\"AAAA\"}}]}]}",
-                  "[r tool_result t0|see\n[image/png, 3 B]]");
+                  "\"media_type\":\"image/png\",\"data\":\"AAAA\"}}]},"
+                  "{\"type\":\"document\",\"source\":{\"type\":\"base64\",\"media_type\":\"application/pdf\",\"data\":\"AAAA\"}}]}",
+                  "[r tool_result t0|see\n[image/png 3 B]][i document -|application/pdf 3 B]");
 }
 
 static void test_blocks_of_a_request(void **state)
 {
     (void)state;
     static const char body[] = "{\"system\":\"be \\u0062rief\",\"content\":[{\"type\":\"text\",\"text\":\"hi\"},"
-                               "{\"type\":\"tool_result\",\"tool_use_id\":\"t1\",\"content\":\"done\"}],\"odd\":7}";
+                               "{\"type\":\"tool_result\",\"tool_use_id\":\"t1\",\"is_error\":true,\"content\":\"done\"}],\"odd\":7}";
     static const struct {
         const char *member;
         size_t count;
@@ -212,6 +213,8 @@ static void test_blocks_of_a_request(void **state)
         assert_int_equal(c.count, cases[i].count);
         if (c.count)
             assert_string_equal(c.parts[c.count - 1].text, cases[i].text);
+        if (c.count == 2)
+            assert_true(c.parts[1].is_error && !c.parts[0].is_error);
         content_done(&c);
     }
 }

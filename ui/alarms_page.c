@@ -136,18 +136,11 @@ static void open_call(struct app *a)
 void alarms_key(struct app *a, int key)
 {
     enum action action = keys_action(PLACE_ALARMS, key);
+    if (app_act_anywhere(a, action))
+        return;
     switch (action) {
     case ACTION_BACK:
         close_list(a);
-        break;
-    case ACTION_LEAVE:
-        a->wants_leave = true;
-        break;
-    case ACTION_REDRAW:
-        a->wants_redraw = true;
-        break;
-    case ACTION_HELP:
-        help_open(a);
         break;
     case ACTION_OPEN:
         open_call(a);

@@ -143,10 +143,13 @@ void cache_draw(struct canvas *c, struct app *a, int top, int bottom);
 void spend_draw(struct canvas *c, struct app *a, int top, int bottom);
 void help_draw(struct canvas *c, struct app *a);
 void help_open(struct app *a);
+void help_key(struct app *a, int key);
 void sorter_draw(struct canvas *c, struct app *a);
 void routes_draw(struct canvas *c, struct app *a, int top, int bottom);
 void table_draw(struct canvas *c, struct app *a, int top, int bottom, bool with_all);
 
+/* app_keys.c: what a key does wherever it is bound: leaving, help, undo …; false: it is another. */
+bool app_act_anywhere(struct app *a, enum action action);
 /* The list of calls on the screen, or below what lies above it. */
 struct feed *app_feed(struct app *a);
 bool app_has_feed(const struct app *a);

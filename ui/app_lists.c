@@ -120,8 +120,7 @@ void list_settle(struct list_state *l, size_t count, size_t rows)
 
 void list_move(struct list_state *l, size_t count, enum action action)
 {
-    long page = l->rows > 1 ? (long)l->rows - 1 : 1;
-    long by = action == ACTION_UP ? -1 : action == ACTION_DOWN ? 1 : action == ACTION_PAGE_UP ? -page : page;
+    long by = action_rows(action, l->rows);
     if (count == 0)
         return;
     if (action == ACTION_FIRST)

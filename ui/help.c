@@ -113,6 +113,22 @@ void help_open(struct app *a)
     a->help_top = 0;
 }
 
+void help_key(struct app *a, int key)
+{
+    enum action action = keys_action(PLACE_HELP, key);
+    int by = action_rows(action, 10);
+    if (action == ACTION_BACK)
+        a->overlay = a->below == PLACE_ROUTES || a->below == PLACE_ALARMS ? a->below : 0;
+    else if (app_act_anywhere(a, action))
+        return;
+    else if (action == ACTION_FIRST)
+        a->help_top = 0;
+    else if (action == ACTION_LAST)
+        a->help_top = 1000; /* the drawing brings it back to the last page */
+    else
+        a->help_top = by < 0 && a->help_top < (size_t)-by ? 0 : a->help_top + (size_t)by;
+}
+
 static void draw_item(struct canvas *c, int row, int col, int width, const struct item *item)
 {
     if (item->is_heading) {

@@ -149,3 +149,20 @@ const struct key_binding *keys_at(unsigned place, size_t i)
             return &table[at];
     return NULL;
 }
+
+int action_rows(enum action action, size_t rows)
+{
+    int page = rows > 1 ? (int)rows - 1 : 1;
+    switch (action) {
+    case ACTION_UP:
+        return -1;
+    case ACTION_DOWN:
+        return 1;
+    case ACTION_PAGE_UP:
+        return -page;
+    case ACTION_PAGE_DOWN:
+        return page;
+    default:
+        return 0;
+    }
+}

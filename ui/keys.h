@@ -125,6 +125,8 @@ struct key_binding {
     const char *help;  /* a sentence for the help, or NULL */
 };
 
+/* By how many rows the action moves in a list that shows so many; 0: by none. */
+int action_rows(enum action action, size_t rows);
 /* ACTION_NONE when the key means nothing there. */
 enum action keys_action(unsigned place, int key);
 /* The i-th binding of a place, in table order; NULL behind the last. */

@@ -184,24 +184,11 @@ void routes_key(struct app *a, int key)
     enum action action = keys_action(PLACE_ROUTES, key);
     int64_t armed = a->route_armed_id;
     a->route_armed_id = 0;
+    if (app_act_anywhere(a, action))
+        return;
     switch (action) {
     case ACTION_BACK:
         a->overlay = 0;
-        break;
-    case ACTION_LEAVE:
-        a->wants_leave = true;
-        break;
-    case ACTION_REDRAW:
-        a->wants_redraw = true;
-        break;
-    case ACTION_HELP:
-        help_open(a);
-        break;
-    case ACTION_UNDO:
-        switch_undo(a);
-        break;
-    case ACTION_PRESET:
-        switch_preset(a);
         break;
     case ACTION_OPEN:
         if (selected(a))

@@ -10,7 +10,6 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/sys.h"
-#include "base/sys.h"
 #include "cli/command.h"
 #include "cli/output.h"
 #include "cli/service.h"

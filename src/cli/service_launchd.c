@@ -8,7 +8,6 @@
 #include "base/buf.h"
 #include "base/mem.h"
 #include "base/sys.h"
-#include "base/sys.h"
 #include "cli/tool.h"
 
 #define LABEL "spantop.gateway"

@@ -10,7 +10,6 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/sys.h"
-#include "base/sys.h"
 #include "cli/tool.h"
 
 #define UNIT "spantop.service"

@@ -114,7 +114,7 @@ def run_for_a_moment(line, env, stage):
         process = subprocess.Popen(["bash", "-c", "exec " + line], env=env, cwd=stage.folder, stdin=subprocess.DEVNULL,
                                    stdout=file, stderr=subprocess.STDOUT)
     try:
-        wait_for(lambda: out.read_text() or process.poll() is not None, what=f"{line} to say something")
+        wait_for(lambda: re.search(r"http://|^ *\d+  ", out.read_text(), re.M) or process.poll() is not None, what=f"{line} to say something")
         process.send_signal(signal.SIGTERM)
         status = process.wait(4 * LIMIT_S)
     finally:

@@ -21,7 +21,7 @@
 #define ROOM_MIN         40
 
 static const struct option_spec options[] = {
-    {"json", NULL, "a JSON array: call_id, started_at, session_id, where, excerpt …", NULL, NULL, NULL},
+    {"json", NULL, "a JSON array: call_id, session_id, where, excerpt …", NULL, NULL, NULL},
     {"last", "N", "the newest N only (all; on a terminal 50)", NULL, NULL, NULL},
     {"session", "ID", "in one session's calls: id, its beginning, or title", NULL, NULL, NULL},
     {"where", "FILTER", "in matching calls only: 'model:opus since:1d'", NULL, NULL, NULL},

@@ -11,6 +11,7 @@
 #include "cli/doctor.h"
 #include "cli/output.h"
 #include "cli/start.h"
+#include "log/search_index.h"
 #include "log/sums_rebuild.h"
 
 #define WORDS_MAX 8
@@ -18,7 +19,7 @@
 static const struct option_spec options[] = {
     {"json", NULL, "as one JSON object: ok, checks[id, state, message, fix]"},
     {"fix", NULL, "mend what spantop itself can mend, then look again"},
-    {"rebuild", NULL, "count the log's sums anew from its calls"},
+    {"rebuild", NULL, "count the log's sums anew, complete its search index"},
     {NULL, NULL, NULL},
 };
 
@@ -96,24 +97,43 @@ static bool mend(const struct cli *c, const struct report *r)
     return any;
 }
 
+static void tell_sums(const struct sums_rebuilt *r)
+{
+    if (r->mended == 0)
+        printf("the sums agree with the %lld calls", (long long)r->calls);
+    else
+        printf("%lld sums did not agree with the %lld calls and are right now (their costs were off by $%lld.%06lld)",
+               (long long)r->mended, (long long)r->calls, (long long)(r->off_microusd / 1000000), (long long)(r->off_microusd % 1000000));
+    if (r->kept_days > 0)
+        printf("; those of %lld days stay as they are, since some of their calls are deleted", (long long)r->kept_days);
+    putchar('\n');
+}
+
+static int rebuild_search(struct cli *c, struct db *db, struct err *e)
+{
+    int64_t calls;
+    bool is_bounded = c->settings.max_log_bytes > 0 || c->settings.keep_days > 0;
+    if (search_index_all(db, is_bounded, &calls, e) != 0)
+        return err_prefix(e, "the search index cannot be completed");
+    if (calls == 0)
+        puts("the search index has every call");
+    else
+        printf("%lld calls were put into the search index\n", (long long)calls);
+    return 0;
+}
+
 /* The gateway may be running. */
 static int rebuild(struct cli *c, struct err *e)
 {
     struct sums_rebuilt r;
     struct db *db = db_open(c->settings.log_path, DB_WRITE, e);
     int rc = db ? sums_rebuild(db, &r, e) : -1;
+    if (rc == 0) {
+        tell_sums(&r);
+        rc = rebuild_search(c, db, e);
+    }
     db_close(db);
-    if (rc != 0)
-        return CLI_FAILED;
-    if (r.mended == 0)
-        printf("the sums agree with the %lld calls", (long long)r.calls);
-    else
-        printf("%lld sums did not agree with the %lld calls and are right now (their costs were off by $%lld.%06lld)",
-               (long long)r.mended, (long long)r.calls, (long long)(r.off_microusd / 1000000), (long long)(r.off_microusd % 1000000));
-    if (r.kept_days > 0)
-        printf("; those of %lld days stay as they are, since some of their calls are deleted", (long long)r.kept_days);
-    putchar('\n');
-    return CLI_DONE;
+    return rc == 0 ? CLI_DONE : CLI_FAILED;
 }
 
 static int doctor(struct cli *c, struct err *e)
@@ -141,7 +161,8 @@ const struct command command_doctor = {
     .synopsis = "[--json] [--fix]\n--rebuild",
     .text = "Looks at the gateway, its log, what claude would see here, and Respan. Changes\n"
             "nothing without --fix. Status 1 when something fails.\n"
-            "--rebuild compares the log's sums with its calls and puts them right.",
+            "--rebuild compares the log's sums with its calls and puts them right, and puts\n"
+            "calls into the search index that are not in it.",
     .example = "spantop doctor",
     .options = options,
     .run = doctor,

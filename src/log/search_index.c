@@ -22,6 +22,7 @@
 #define RETRY_US  ((int64_t)5000000) /* after an error */
 #define DROP_ROWS 100                /* of an old index at once, up to 4 KB each */
 #define DROP_PIECES 2000
+#define KEPT_ROWID 10                /* what FTS5 reads to open a table, for DROP to work after a restart */
 #define FAILURES_TOLD 3
 #define SAID_KEPT ((size_t)1 << 14)
 #define NEVER     INT64_MAX
@@ -147,7 +148,8 @@ static int use_gen(struct search_index *x, int64_t gen, int64_t first_call, stru
     return -1;
 }
 
-/* The youngest that began before the call: one that was open for long belongs to an older. */
+/* The youngest that began before the call: one that was open for long belongs to an older.
+ * x->gen is 0 when there is none at all. */
 static int find_gen(struct search_index *x, int64_t call_id, struct err *e)
 {
     int64_t gen = 0;
@@ -161,9 +163,10 @@ static int find_gen(struct search_index *x, int64_t call_id, struct err *e)
     sqlite3_reset(x->find_gen);
     if (rc != SQLITE_ROW && rc != SQLITE_DONE)
         return err_set(e, "%s", sqlite3_errmsg(x->sq));
-    if (gen == 0 && search_schema_add_gen(x->sq, gen = 1, 0, e) != 0)
-        return -1;
-    return gen == x->gen ? 0 : use_gen(x, gen, first, e);
+    if (gen == x->gen)
+        return 0;
+    forget_gen(x);
+    return gen == 0 ? 0 : use_gen(x, gen, first, e);
 }
 
 /* Where the epoch of this call began, and how many there are since the generation did
@@ -193,11 +196,11 @@ static int choose_gen(struct search_index *x, int64_t call_id, struct err *e)
         return -1;
     int64_t wanted = x->options.is_bounded ? 1 : n.all / 8 > 4 ? n.all / 8 : 4;
     int64_t newest = 0;
-    if (n.since < wanted)
+    if (x->gen != 0 && n.since < wanted)
         return 0;
-    if (sql_int64(x->sq, "SELECT max(id) FROM search_gen", &newest, e) != 0)
+    if (sql_int64(x->sq, "SELECT ifnull(max(id), 0) FROM search_gen", &newest, e) != 0)
         return -1;
-    if (newest != x->gen) /* a call that was open for long */
+    if (x->gen != 0 && newest != x->gen) /* a call that was open for long */
         return 0;
     if (search_schema_add_gen(x->sq, newest + 1, n.first_call, e) != 0)
         return -1;
@@ -333,8 +336,8 @@ static int run_once(struct search_index *x, char *sql, struct err *e)
 static int drop_pages(struct search_index *x, struct err *e)
 {
     char *sql = xasprintf("DELETE FROM search_text_%" PRId64 "_data WHERE rowid IN"
-                          " (SELECT rowid FROM search_text_%" PRId64 "_data LIMIT %d)",
-                          x->dropping, x->dropping, DROP_ROWS);
+                          " (SELECT rowid FROM search_text_%" PRId64 "_data WHERE rowid > %d LIMIT %d)",
+                          x->dropping, x->dropping, KEPT_ROWID, DROP_ROWS);
     sqlite3_db_config(x->sq, SQLITE_DBCONFIG_DEFENSIVE, 0, NULL);
     int rc = run_once(x, sql, e);
     sqlite3_db_config(x->sq, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
@@ -445,4 +448,20 @@ void search_index_step(struct search_index *x)
     if (++x->failures == FAILURES_TOLD)
         diag_line("texts cannot be put into the search index: %s", e.text);
     x->due_us = clock_mono_us() + RETRY_US;
+}
+
+int search_index_all(struct db *db, bool is_bounded, int64_t *calls, struct err *e)
+{
+    sqlite3 *sq = db_sqlite(db);
+    const struct search_index_options o = {.is_bounded = is_bounded};
+    *calls = 0;
+    if (search_schema_complete(sq, e) != 0 || sql_int64(sq, "SELECT count(*) FROM search_todo", calls, e) != 0)
+        return -1;
+    struct search_index *x = search_index_open(sq, &o, e);
+    bool has_more = *calls > 0;
+    int rc = x ? 0 : -1;
+    while (rc == 0 && has_more)
+        rc = search_index_work(x, &has_more, e);
+    search_index_free(x);
+    return rc;
 }

@@ -14,6 +14,7 @@
 
 #include "base/attr.h"
 #include "base/err.h"
+#include "log/db.h"
 
 struct search_index_options {
     bool is_off;     /* calls are only noted in search_todo */
@@ -37,7 +38,11 @@ int64_t search_index_due_us(const struct search_index *x);
 bool search_index_is_dropping(const struct search_index *x);
 /* One step.  An error is no harm: it is tried again later. */
 void search_index_step(struct search_index *x);
-/* The same for who wants to know: *left is 0 when all is done. */
+/* The same for who wants to know. */
 NODISCARD int search_index_work(struct search_index *x, bool *has_more, struct err *e);
+
+/* All that is still to do, at once; a gateway may do the same meanwhile.  *calls is
+ * how many there were.  db: DB_WRITE. */
+NODISCARD int search_index_all(struct db *db, bool is_bounded, int64_t *calls, struct err *e);
 
 #endif

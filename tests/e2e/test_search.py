@@ -154,3 +154,99 @@ def test_what_is_redacted_and_keys_are_not_found(stage, sim):
     assert found(stage, gateway, "hunter42") == [] and found(stage, gateway, KEY) == []
     gateway.stop()
     assert b"hunter42" not in gateway.log.path.read_bytes()
+
+
+# ---- What outlives what --------------------------------------------------------------------
+
+WORDS = 3000  # a call: 20 KB
+
+
+def words_of(number):
+    """Text that only call `number` has."""
+    return f"mark{number} " + " ".join(f"w{number * 7919 + i * 104729 % 99991}" for i in range(WORDS))
+
+
+def unindexed(stage, sim, calls):
+    """A log whose calls are all still to be put in."""
+    gateway = stage.gateway(sim, "--no-search")
+    for number in range(1, calls + 1):
+        ask(gateway, [user(words_of(number))], stream=False)
+    gateway.log.wait_calls(calls)
+    assert gateway.stop() is None
+    return gateway.log
+
+
+def check_index(log):
+    """FTS5 finds nothing wrong in any generation."""
+    for row in log.query("SELECT id FROM search_gen WHERE NOT is_going"):
+        log.execute(f"INSERT INTO search_text_{row['id']}(search_text_{row['id']}) VALUES('integrity-check')")
+
+
+def test_kill_9_in_the_middle_of_indexing(stage, sim):
+    log = unindexed(stage, sim, 120)
+    first = stage.gateway(sim, log=log.path)
+    wait_for(lambda: log.query("SELECT count(*) AS n FROM search_todo")[0]["n"] < 120, what="a first step")
+    first.kill()
+    check_index(log)
+    second = stage.gateway(sim, log=log.path)
+    done = stage.run("doctor", "--rebuild", "--log", log.path)  # at the same time
+    assert done.returncode == 0, done
+    indexed(second, 120)
+    check_index(log)
+    for number in (1, 2, 59, 60, 119, 120):
+        assert found(stage, second, f"mark{number}") == [(number, "user")]
+    assert len(found(stage, second, "mark*")) == 120
+    ask(second, [user("something new")])
+    indexed(second, 121)
+    newest = second.log.calls()[-1]["id"]  # ids were skipped
+    assert found(stage, second, "something", "new") == [(newest, "user")]
+
+
+def test_doctor_completes_the_index_without_a_gateway(stage, sim):
+    log = unindexed(stage, sim, 3)
+    done = stage.run("doctor", "--rebuild", "--log", log.path)
+    assert "3 calls were put into the search index" in done.stdout, done
+    assert "the search index has every call" in stage.run("doctor", "--rebuild", "--log", log.path).stdout
+    found_at = json.loads(stage.run("search", "--log", log.path, "--json", "mark2").stdout)
+    assert [hit["call_id"] for hit in found_at] == [2] and not log.query("SELECT * FROM search_todo")
+
+
+def test_a_log_from_before_the_index_is_put_in(stage, talk):
+    assert talk.stop() is None
+    for name in ("search_text_1", "search_todo", "search_piece", "search_gen"):
+        talk.log.execute(f"DROP TABLE {name}")
+    assert found(stage, talk, "warehouse") == [(1, "system")], "its newest calls are read"
+    later = stage.gateway(stage.sim(), log=talk.log.path)
+    indexed(later, 3)
+    assert found(stage, later, "warehouse") == [(1, "system")]
+    assert found(stage, later, "connection") == [(3, "user"), (1, "user")]
+
+
+def test_the_index_goes_with_the_bodies(stage, sim):
+    """A log of 1 MB: generations come and go, and what is found is what is there."""
+    gateway = stage.gateway(sim, "--max-log-bytes", "1M")
+    system = [{"type": "text", "text": "the lasting lighthouse"}]
+    last = 0
+
+    def oldest():
+        return gateway.log.query("SELECT min(id) AS n FROM search_gen")[0]["n"] or 0
+
+    def more():
+        nonlocal last
+        last += 1
+        ask(gateway, [user(words_of(last))], system=system)
+        return oldest() > 3
+
+    wait_for(more, what="the third generation to be dropped")
+    indexed(gateway, 1)
+    gone = gateway.log.query("SELECT value AS n FROM meta WHERE key = 'bodies_gone_to'")[0]["n"]
+    calls = [call for call, _ in found(stage, gateway, "mark*")]
+    assert calls == sorted(calls, reverse=True) and calls[0] == last and calls[-1] >= gone > 1
+    assert found(stage, gateway, f"mark{last}") == [(last, "user")] and found(stage, gateway, "mark1") == []
+    lasting = found(stage, gateway, "lasting", "lighthouse")
+    assert lasting and lasting[-1][0] >= gone, "what every call carries is found at the oldest that still has it"
+    assert len(lasting) == 1
+    check_index(gateway.log)
+    assert all("error" not in line.lower() for line in gateway.stderr.splitlines()), gateway.stderr
+    pages = "SELECT (SELECT page_count FROM pragma_page_count) - (SELECT freelist_count FROM pragma_freelist_count) AS n"
+    wait_for(lambda: gateway.log.query(pages)[0]["n"] * 4096 < 2**20, what="the log to be within its bound")

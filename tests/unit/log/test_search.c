@@ -252,6 +252,18 @@ static void test_old_generations_are_dropped(void **state)
     assert_string_equal(calls("text:short"), "");
     search_index_look(search);
     assert_true(search_index_is_dropping(search));
+    /* A step, and a crash: a new connection can go on. */
+    struct err e = {""};
+    bool has_more = false;
+    assert_int_equal(search_index_work(search, &has_more, &e), 0);
+    assert_true(has_more);
+    assert_int_equal(tmplog_int("SELECT is_going FROM search_gen WHERE id = 1"), 1);
+    assert_string_equal(hits("lasting"), "3 user");
+    close_parts();
+    db_close(tmplog);
+    tmplog = db_open(tmplog_path, DB_CREATE, &e);
+    assert_non_null(tmplog);
+    open_parts();
     work();
     assert_false(search_index_is_dropping(search));
     assert_int_equal(tmplog_int("SELECT count(*) FROM sqlite_schema WHERE name LIKE 'search_text_1%'"), 0);

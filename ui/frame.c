@@ -241,8 +241,10 @@ static void alert_text(const struct app *a, char *out, size_t size, char *hint, 
         snprintf(out, size, "%lld calls and %lld bodies could not be logged since the gateway started.",
                  (long long)d->health.dropped, (long long)d->health.dropped_bodies);
     else if (d->bearer != BEARER_NONE)
-        snprintf(out, size, "Unset ANTHROPIC_AUTH_TOKEN: claude sends it %sinstead of its key.  spantop doctor finds it.",
-                 d->bearer == BEARER_REFUSED ? "(and is refused) " : "as a bearer token ");
+        snprintf(out, size, "Unset ANTHROPIC_AUTH_TOKEN: claude sends it as a bearer token%s.  spantop doctor finds it.",
+                 d->bearer == BEARER_REFUSED ? ", and is refused"
+                 : d->bearer == BEARER_ALONE ? " instead of its key"
+                                             : " beside its key");
     else if (!d->is_blocked && alarms_line(a, out, size))
         alarm_hint(a, hint, hint_size);
     else if (d->budget[0])

@@ -214,9 +214,9 @@ struct credits {
 /* The organisation's credits.  1: nobody has told them yet. */
 NODISCARD int reader_credits(struct db *db, int64_t now_ms, struct credits *c, struct err *e);
 
-/* Did the newest call since then come with a bearer token where the key is expected?
- * Claude Code sends one when ANTHROPIC_AUTH_TOKEN is set, instead of its key. */
-enum bearer { BEARER_NONE, BEARER_SENT, BEARER_REFUSED /* and was refused with 401 or 403 */ };
+/* Did the newest call since then come with a bearer token, where a key is expected?
+ * Claude Code sends one when ANTHROPIC_AUTH_TOKEN is set.  Refused: with 401 or 403. */
+enum bearer { BEARER_NONE, BEARER_BESIDE_KEY, BEARER_ALONE, BEARER_REFUSED };
 NODISCARD int reader_bearer(struct db *db, int64_t since_ms, enum bearer *bearer, struct err *e);
 
 struct log_size {

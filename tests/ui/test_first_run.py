@@ -141,7 +141,7 @@ def test_a_bearer_token_where_the_key_is_expected(stage, sim):
     screen.wait_no_text("ANTHROPIC_AUTH_TOKEN")
     sim.faults({"status": 401, "times": 1})
     assert screen.call(("Authorization", "Bearer somebody-elses-token")).status == 401
-    shown(screen, r"▲ Unset ANTHROPIC_AUTH_TOKEN: claude sends it \(and is refused\) instead of its key")
+    shown(screen, r"▲ Unset ANTHROPIC_AUTH_TOKEN: claude sends it as a bearer token, and is refused")
     # The gateway's own token is as good as a key, however it comes.
     assert screen.call(("Authorization", f"Bearer {screen.token}")).status == 200
     screen.wait_no_text("ANTHROPIC_AUTH_TOKEN")

@@ -152,6 +152,13 @@ def test_every_command_and_option_is_in_spantop_1(stage, pages):
     assert len(listed) > 20 and listed <= options_in(page[page.index(".SH OPTIONS"):])
 
 
+def test_the_keys_are_in_spantop_1(pages):
+    page = plain(pages["spantop.1"])
+    part = page[page.index(".SH KEYS"):page.index(".SH EXIT STATUS")]
+    told = {word for tag in re.findall(r"^\.TP\n(.*)$", part, re.M) for word in tag.split()}
+    assert {"1", "5", "Enter", "Esc", "q", "Q", "m", "p", "u", "r", "/", "s", "F", "e", "E", "y", "?", "Ctrl-L"} <= told
+
+
 def test_every_setting_is_in_spantop_conf_5(stage, pages):
     settings = re.findall(r"^#([a-z-]+) = (.*)$", stage.run("config", "example").stdout, re.M)
     page = plain(pages["spantop.conf.5"])

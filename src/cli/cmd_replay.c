@@ -16,7 +16,7 @@
 
 static const struct option_spec options[] = {
     {"model", "NAME", "ask this model instead"},
-    {"provider", "NAME", "pin this provider"},
+    {"provider", "NAME", "pin this provider; auto: none"},
     {"yes", NULL, "send it without asking; it costs money"},
     {"json", NULL, "both rows and answers as a JSON object"},
     {NULL, NULL, NULL},
@@ -140,7 +140,9 @@ static int replay(struct cli *c, struct err *e)
     char *full = model ? model_full_name(model) : NULL;
     replay_init(&r);
     r.model = full;
-    r.provider = provider;
+    r.is_unpinned = provider && strcmp(provider, "auto") == 0;
+    r.provider = r.is_unpinned ? NULL : provider;
+    r.tells = out_is_terminal() && !args_has(&c->args, "json");
     int status = replay_run_on(c, &r, id, e);
     replay_done(&r);
     free(full);

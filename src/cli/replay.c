@@ -160,7 +160,9 @@ int replay_plan(struct replay *r, struct db *db, const struct catalog *catalog, 
     snprintf(r->session_id, sizeof r->session_id, "replay-%lld", (long long)id);
     if (copy_headers(&r->headers, headers, e) != 0 || headers_replace(&r->headers, "X-Claude-Code-Session-Id", r->session_id) != 0)
         return -1;
-    if (r->first.provider_pinned && !r->provider && headers_replace(&r->headers, PARAMS_PIN_HEADER, r->first.provider_pinned) != 0)
+    if (r->is_unpinned)
+        headers_remove(&r->headers, PARAMS_PIN_HEADER);
+    else if (r->first.provider_pinned && headers_replace(&r->headers, PARAMS_PIN_HEADER, r->first.provider_pinned) != 0)
         return -1;
     if ((r->model || r->provider) && switch_over(r, catalog, e) != 0)
         return -1;
@@ -190,7 +192,8 @@ int replay_check_routes(const struct replay *r, struct db *db, struct err *e)
     route_choose(&set, &who, &choice);
     if (r->model && choice.model && strcmp(choice.model->set_model, r->model) != 0)
         rc = refuse(choice.model, "model", choice.model->set_model, e);
-    else if (r->provider && choice.provider && strcmp(choice.provider->set_provider, r->provider) != 0)
+    else if ((r->provider || r->is_unpinned) && choice.provider &&
+             (r->is_unpinned || strcmp(choice.provider->set_provider, r->provider) != 0))
         rc = refuse(choice.provider, "provider", choice.provider->set_provider, e);
     route_choice_done(&choice);
     route_set_done(&set);

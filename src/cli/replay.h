@@ -20,7 +20,9 @@
 struct replay {
     struct call first;
     const char *model;       /* wanted; NULL: the one it went to */
-    const char *provider;    /* wanted; NULL: as it was pinned */
+    const char *provider;    /* wanted; NULL: as it was pinned, or not at all */
+    bool is_unpinned;        /* wanted: no pin */
+    bool tells;              /* say the new call's id as soon as it is known */
     char session_id[40];     /* "replay-17": a session of its own, so that the first one's sums stay */
     /* What goes out. */
     struct blob *body;

@@ -23,6 +23,10 @@ static void on_head(void *owner, int status, const struct headers *h)
     const char *id = headers_get(h, "x-spantop-call-id");
     s->replay->status = status;
     s->replay->call_id = id ? atoll(id) : 0;
+    if (id && s->replay->tells) {
+        printf("it is call %lld; waiting for the end of its answer\n", (long long)s->replay->call_id);
+        fflush(stdout);
+    }
 }
 
 static bool on_body(void *owner, const void *data, size_t len)

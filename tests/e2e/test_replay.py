@@ -75,6 +75,16 @@ def test_what_a_route_made_of_it_is_what_goes_up_again(stage, sim, ready):
     assert found["again"]["model_sent"] == "claude-haiku-5-5" and "claude-opus-5-5" in found["changes"][0]
 
 
+def test_the_first_ones_pin_stays_unless_it_is_taken_away(stage, sim, ready):
+    stage.run("provider", "vertex_ai", "--log", ready.log.path)
+    number = first_call(ready)
+    done = replay(stage, ready, str(number), "--provider", "auto", "--yes")
+    assert done.returncode == 1 and "spantop route disable 1" in done.stderr
+    stage.run("provider", "--clear", "--log", ready.log.path)
+    assert replayed(stage, ready, str(number))["again"]["provider_pinned"] == "vertex_ai"
+    assert replayed(stage, ready, str(number), "--provider", "auto")["again"]["provider_pinned"] is None
+
+
 def test_a_route_that_is_in_the_way_is_named(stage, sim, ready):
     number = first_call(ready)
     stage.run("model", "claude-sonnet-5-5", "--log", ready.log.path)
@@ -128,6 +138,7 @@ def test_it_costs_money_so_it_asks(stage, sim, ready):
     screen = stage.screen(["sh", "-c", f"'{PROGRAM}' replay {number} --log '{ready.log.path}'; echo status $?"], env={"RESPAN_API_KEY": KEY})
     screen.wait_text(r"Send it\? \[y/N\]")
     screen.keys("y", "Enter")
+    screen.wait_text(r"it is call 2")
     screen.wait_text(r"both say the same\s+status 0")
     assert len(sim.requests("POST", "messages")) == 2
 

@@ -29,15 +29,21 @@ static void drop_answer(struct inspect *x)
     }
 }
 
-static void drop_bodies(struct inspect *x)
+static void drop_request(struct inspect *x)
 {
-    drop_pages(x);
-    drop_answer(x);
     buf_done(&x->request);
     buf_init(&x->request);
     if (x->has_tree)
         content_tree_done(&x->tree);
     x->has_tree = false;
+    inspect_parts_done(&x->parts[TAB_REQUEST]);
+}
+
+static void drop_bodies(struct inspect *x)
+{
+    drop_pages(x);
+    drop_answer(x);
+    drop_request(x);
     for (size_t i = 0; i < TAB_COUNT_; i++)
         inspect_parts_done(&x->parts[i]);
     x->cursor = 0;
@@ -108,6 +114,8 @@ void inspect_watch(struct inspect *x, struct db *db)
         snprintf(x->problem, sizeof(x->problem), "%s", e.text);
 }
 
+#define REQUEST_KEPT_MAX ((size_t)8 << 20) /* beside the bodies of another tab; what is unfolded is kept with it */
+
 void inspect_turn(struct inspect *x, int tabs)
 {
     x->tab = (enum inspect_tab)(((int)x->tab + tabs + TAB_COUNT_) % TAB_COUNT_);
@@ -115,6 +123,8 @@ void inspect_turn(struct inspect *x, int tabs)
     x->search.at = x->search.total;
     x->search.is_counted = false;
     drop_answer(x);
+    if (x->request.len > REQUEST_KEPT_MAX && x->tab != TAB_REQUEST)
+        drop_request(x);
     drop_pages(x);
 }
 

@@ -126,7 +126,9 @@ void inspect_say_missing(struct inspect *x, const char *why);
 /* inspect_parts.c */
 void inspect_parts_size(struct inspect_parts *p, size_t count); /* new ones folded, on their first page */
 void inspect_parts_done(struct inspect_parts *p);
-/* The page of a text: it ends where a line does, else at a blank.  *pages: how many there are. */
+/* Where the page that begins there ends. */
+size_t inspect_page_end(struct bytes text, size_t from);
+/* The page of a text.  *pages: how many there are. */
 struct span inspect_page(struct bytes text, size_t page, size_t *pages);
 /* Lay out the page of the part that is turned to. */
 void inspect_add_text(struct inspect *x, size_t part, unsigned style, int indent, struct bytes text);

@@ -24,24 +24,28 @@ void inspect_parts_done(struct inspect_parts *p)
 
 /* ---- Pages -------------------------------------------------------------------- */
 
-/* The last c of these bytes; NULL: none.  (memrchr is not everywhere.) */
-static const char *last_of(const char *s, size_t len, char c)
+/* The last place in the page behind that mark; NULL: it is not there. */
+static const char *behind_last(const char *page, const char *mark)
 {
-    while (len > 0 && s[len - 1] != c)
-        len--;
-    return len > 0 ? s + len - 1 : NULL;
+    size_t len = strlen(mark);
+    for (size_t at = INSPECT_PAGE_MAX - len + 1; at-- > 0;)
+        if (page[at] == mark[0] && memcmp(page + at, mark, len) == 0)
+            return page + at + len;
+    return NULL;
 }
 
-/* Nothing that is looked for has a line's end in it, and few things a blank: so a
- * page's end seldom cuts one in two. */
-static size_t page_end(struct bytes text, size_t from)
+/* A page ends where nothing that is looked for goes on: at a line's end, else (JSON
+ * is one line) at one inside a text, or where a text ends; else at a blank. */
+size_t inspect_page_end(struct bytes text, size_t from)
 {
+    static const char *const marks[] = {"\n", "\\n", "\",", " "};
     if (text.len - from <= INSPECT_PAGE_MAX)
         return text.len;
-    const char *page = text.data + from;
-    const char *line = last_of(page, INSPECT_PAGE_MAX, '\n'), *blank = last_of(page, INSPECT_PAGE_MAX, ' ');
-    if (line || blank)
-        return (size_t)((line ? line : blank) - text.data) + 1;
+    for (size_t i = 0; i < sizeof(marks) / sizeof(marks[0]); i++) {
+        const char *end = behind_last(text.data + from, marks[i]);
+        if (end)
+            return (size_t)(end - text.data);
+    }
     size_t end = from + INSPECT_PAGE_MAX;
     while (end > from + 1 && ((unsigned char)text.data[end] & 0xc0) == 0x80) /* not inside a character */
         end--;
@@ -53,7 +57,7 @@ struct span inspect_page(struct bytes text, size_t page, size_t *pages)
     struct span found = {0, 0};
     *pages = 0;
     for (size_t at = 0; at < text.len; (*pages)++) {
-        size_t end = page_end(text, at);
+        size_t end = inspect_page_end(text, at);
         if (*pages <= page)
             found = (struct span){at, end - at};
         at = end;

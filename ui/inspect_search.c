@@ -28,15 +28,15 @@ static void count_part(struct inspect *x, size_t part)
 {
     struct inspect_search *s = &x->search;
     struct buf text;
-    size_t pages = 1;
     buf_init(&text);
     inspect_part_title(x, part, &text);
     add_chunk(s, (struct search_chunk){(int)part, true, 0, pager_count(text.data, text.len, s->words)});
     buf_reset(&text);
     inspect_part_text(x, part, &text);
-    for (size_t page = 0; page < pages && text.len; page++) {
-        struct span at = inspect_page(buf_bytes(&text), page, &pages);
-        add_chunk(s, (struct search_chunk){(int)part, false, page, pager_count(text.data + at.off, at.len, s->words)});
+    for (size_t at = 0, page = 0; at < text.len; page++) {
+        size_t end = inspect_page_end(buf_bytes(&text), at);
+        add_chunk(s, (struct search_chunk){(int)part, false, page, pager_count(text.data + at, end - at, s->words)});
+        at = end;
     }
     buf_done(&text);
 }
@@ -160,10 +160,8 @@ bool inspect_search_go(struct inspect *x, struct db *db, int by)
     if (s->total == 0)
         return false;
     bool is_on = s->at < s->total, wraps = is_on && (by > 0 ? s->at + 1 == s->total : s->at == 0);
-    if (!is_on)
-        s->at = first_from_here(x);
-    else
-        s->at = by > 0 ? (s->at + 1) % s->total : (s->at + s->total - 1) % s->total;
+    size_t from = is_on ? s->at : first_from_here(x);
+    s->at = by < 0 ? (from + s->total - 1) % s->total : is_on ? (from + 1) % s->total : from;
     show(x, db);
     return wraps;
 }

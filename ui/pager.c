@@ -107,10 +107,23 @@ static void add_wrapped(struct pager *p, unsigned style, int indent, const char 
     } while (len > 0);
 }
 
+static bool is_plain(const char *s, size_t len)
+{
+    while (len > 0 && *s >= 0x20 && *s < 0x7f) {
+        s++;
+        len--;
+    }
+    return len == 0;
+}
+
 /* Tabs become blanks: on a canvas a column is a column. */
 static void clean_line(struct buf *out, const char *s, size_t len)
 {
     size_t from = 0;
+    if (is_plain(s, len)) { /* nearly every line */
+        buf_put(out, s, len);
+        return;
+    }
     for (size_t i = 0; i <= len; i++) {
         if (i < len && s[i] != '\t')
             continue;

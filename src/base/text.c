@@ -1,5 +1,6 @@
 #include "base/text.h"
 
+#include <ctype.h>
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
@@ -274,8 +275,9 @@ bool text_glob(const char *glob, const char *s)
 const char *text_find_nocase(const char *hay, size_t hay_len, const char *needle)
 {
     size_t n = strlen(needle);
-    for (size_t i = 0; i + n <= hay_len; i++)
-        if (strncasecmp(hay + i, needle, n) == 0)
+    int first = tolower((unsigned char)needle[0]);
+    for (size_t i = 0; i + n <= hay_len; i++) /* the first byte tells nearly always */
+        if (n == 0 || (tolower((unsigned char)hay[i]) == first && strncasecmp(hay + i, needle, n) == 0))
             return hay + i;
     return NULL;
 }

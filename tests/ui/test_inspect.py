@@ -89,9 +89,9 @@ def test_a_search_in_every_tab(open_talk):
     screen.keys("Tab", "Tab", "Tab")  # Headers, Cache, Raw
     screen.wait_text(r'"Connection" 2 hits ')
     screen.keys("N")
-    screen.wait_text(r"hit 1 of 2")
+    screen.wait_text(r"hit 2 of 2")
     screen.keys("Escape")
-    screen.wait_no_text(r"hit 1 of 2")
+    screen.wait_no_text(r"hit 2 of 2")
     screen.keys("Escape")
     screen.wait_no_text(r"Overview +Request")
 

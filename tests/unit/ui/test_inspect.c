@@ -73,7 +73,8 @@ static unsigned style_at(const char *text)
     int row = find(text);
     if (row < 0)
         fail_without(text);
-    char *before = xstrndup(row_text(row), (size_t)(strstr(row_text(row), text) - row_text(row)));
+    const char *line = row_text(row); /* lent until it is asked for the next time */
+    char *before = xstrndup(line, (size_t)(strstr(line, text) - line));
     unsigned style = canvas_at(&screen, row, canvas_width(before))->style;
     free(before);
     return style;
@@ -163,6 +164,23 @@ static void test_a_long_text_is_paged(void **state)
     see_no("line 11870");
 }
 
+/* A page's end cuts no hit in two: neither in a text of lines nor in JSON, which is one line. */
+static void test_every_hit_of_a_long_text_is_counted(void **state)
+{
+    (void)state;
+    char *body = long_request(20000);
+    open_request(body, NULL);
+    free(body);
+    press("/of it\n");
+    see("hit 1 of 20000");
+    press("\t\t\t\t"); /* Raw */
+    see("20000 hits");
+    press("N");
+    see("hit 20000 of 20000");
+    see("line 20000 of it");
+    assert_int_equal(app.inspect.parts[TAB_RAW].list[1].page, 5);
+}
+
 /* ---- Search ---- */
 
 static void test_a_search_unfolds_marks_counts_and_wraps(void **state)
@@ -210,7 +228,7 @@ static void test_a_search_goes_on_in_the_other_tabs(void **state)
     press("\t\t");
     see("\"needle\" 5 hits"); /* Raw: both bodies as they are */
     press("N");
-    see("hit 1 of 5");
+    see("hit 5 of 5");
     press("\t/nowhere\n");
     see("is not in this tab");
 }
@@ -509,6 +527,7 @@ int main(void)
         WITH_LOG(test_without_usage_tokens_are_said_to_be_guessed),
         WITH_LOG(test_images_are_told_by_type_size_and_pixels),
         WITH_LOG(test_a_long_text_is_paged),
+        WITH_LOG(test_every_hit_of_a_long_text_is_counted),
         WITH_LOG(test_a_search_unfolds_marks_counts_and_wraps),
         WITH_LOG(test_a_search_goes_on_in_the_other_tabs),
         WITH_LOG(test_a_hit_may_be_wrapped_and_hostile_text_is_harmless),

@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "base/text.h"
 #include "cli/command.h"
+#include "cli/csv.h"
 #include "cli/output.h"
 #include "cli/table.h"
 #include "cli/values.h"
@@ -158,13 +159,7 @@ static void print_csv_text(const char *s)
 {
     struct buf out;
     buf_init(&out);
-    buf_putc(&out, '"');
-    for (; s && *s; s++) {
-        if (*s == '"')
-            buf_putc(&out, '"');
-        buf_putc(&out, *s);
-    }
-    buf_putc(&out, '"');
+    csv_put_cell(&out, s);
     out_text(out.data, out.len);
     buf_done(&out);
 }

@@ -1,8 +1,4 @@
-/* Calls as rows: JSON Lines and CSV, with the columns of `spantop calls --json`.
- *
- * CSV is RFC 4180 with one thing more: a spreadsheet takes a text that begins with
- * = + - @, a tab or a line break for a formula and runs it, quoted or not.  Such a
- * text gets a ' in front, which spreadsheets take for "this is text". */
+/* Calls as rows: JSON Lines and CSV, with the columns of `spantop calls --json`. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -12,6 +8,7 @@
 #include "base/json.h"
 #include "base/text.h"
 #include "cli/call_view.h"
+#include "cli/csv.h"
 #include "cli/export.h"
 
 /* ---- JSON Lines ---------------------------------------------------------------------- */
@@ -80,26 +77,10 @@ const struct export_format export_jsonl = {
 
 /* ---- CSV ------------------------------------------------------------------------------- */
 
-static void put_cell(struct buf *out, const char *text)
-{
-    bool is_formula = *text && strchr("=+-@\t\r\n", *text);
-    if (!is_formula && !strpbrk(text, ",\"\r\n") && *text != ' ') {
-        buf_puts(out, text);
-        return;
-    }
-    buf_puts(out, is_formula ? "\"'" : "\"");
-    for (; *text; text++) {
-        if (*text == '"')
-            buf_putc(out, '"');
-        buf_putc(out, *text);
-    }
-    buf_putc(out, '"');
-}
-
 static void put_value(struct buf *out, const cJSON *v)
 {
     if (cJSON_IsString(v))
-        put_cell(out, v->valuestring);
+        csv_put_cell(out, v->valuestring);
     else if (cJSON_IsNumber(v))
         buf_printf(out, "%.0f", v->valuedouble);
     else if (cJSON_IsBool(v))
@@ -111,7 +92,7 @@ static void put_line(struct buf *out, const struct call *c, bool is_title)
     cJSON *j = call_to_json(c);
     for (const cJSON *v = j->child; v; v = v->next) {
         if (is_title)
-            put_cell(out, v->string);
+            csv_put_cell(out, v->string);
         else
             put_value(out, v);
         buf_puts(out, v->next ? "," : "\r\n");

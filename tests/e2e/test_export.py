@@ -95,6 +95,12 @@ def test_csv_is_read_back_and_runs_no_formula(stage, filled):
     assert text.endswith("\r\n") and not re.search(r'(^|,)"?[=+@-]', text, re.M)
 
 
+def test_the_sums_as_csv_run_no_formula_either(stage, filled):
+    done = stage.run("stats", "--by", "session", "--csv", "--log", filled.log.path)
+    rows = list(csv.DictReader(io.StringIO(done.stdout, newline="")))
+    assert done.returncode == 0 and "'" + HOSTILE.replace("\r\n", "\n") in [row["title"].replace("\r\n", "\n") for row in rows]
+
+
 def test_csv_of_nothing_has_its_titles(stage, gateway):
     assert export(stage, gateway, "--csv").startswith("id,state,started_at")
     assert export(stage, gateway, "--jsonl") == ""

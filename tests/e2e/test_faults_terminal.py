@@ -56,7 +56,8 @@ def commands():
                 ["models"], ["models", "--json"], ["routes"], ["routes", "--json"], ["route", "add", "--model", "claude-opus-5-5"],
                 ["preset"], ["preset", "save", "a"], ["model"], ["model", "claude-haiku-4-5"], ["provider"],
                 ["env"], ["env", "--json"], ["setup", "--dry-run"], ["doctor"], ["doctor", "--json"], ["budget"],
-                ["report", "--html", "-"], ["export"], ["export", "--format", "har"], ["export", "--format", "csv"],
+                ["report", "--html", "-"], ["export"], ["export", "--har"], ["export", "--csv"], ["export", "--otlp"],
+                ["export", "--html", "-", "--session", "s"],
                 ["config"], ["config", "show"], ["config", "check"], ["config", "example"], ["service"],
                 ["completion", "bash"], ["completion", "zsh"], ["completion", "fish"], ["reconcile"], ["calls", "--follow"])
 

@@ -54,7 +54,7 @@ def commands():
                 ["show", "1", "--request"], ["show", "1", "--response"], ["show", "2", "--diff"], ["show", "1", "--curl"],
                 ["stats"], ["stats", "--json"], ["stats", "--by", "model"], ["stats", "--csv"],
                 ["models"], ["models", "--json"], ["routes"], ["routes", "--json"], ["route", "add", "--model", "claude-opus-5-5"],
-                ["preset"], ["preset", "save", "a"], ["model"], ["model", "claude-haiku-4-5"], ["provider"],
+                ["alarms"], ["alarms", "--json"], ["preset"], ["preset", "save", "a"], ["model"], ["model", "claude-haiku-4-5"], ["provider"],
                 ["env"], ["env", "--json"], ["setup", "--dry-run"], ["doctor"], ["doctor", "--json"], ["budget"],
                 ["report", "--html", "-"], ["export"], ["export", "--har"], ["export", "--csv"], ["export", "--otlp"],
                 ["export", "--html", "-", "--session", "s"],

@@ -86,19 +86,17 @@ static uint64_t name_of(const char *text, uint64_t seed)
     return h ? h : 1;
 }
 
-/* Was it told within the last ten minutes?  If not, it is now. */
-static bool is_told(struct alarms *a, uint64_t name, int64_t at)
+/* Its place, or that of what was told longest ago. */
+static struct told *told_slot(struct alarms *a, uint64_t name)
 {
-    struct told *slot = &a->told[0];
+    struct told *oldest = &a->told[0];
     for (size_t i = 0; i < TOLD; i++) {
-        struct told *t = &a->told[i];
-        if (t->name == name && at - t->at < ALARM_REST_MS)
-            return true;
-        if (t->name == name || (slot->name != name && t->at < slot->at))
-            slot = t;
+        if (a->told[i].name == name)
+            return &a->told[i];
+        if (a->told[i].at < oldest->at)
+            oldest = &a->told[i];
     }
-    *slot = (struct told){name, at};
-    return false;
+    return oldest;
 }
 
 static struct alarm *add(struct alarms *a)
@@ -121,10 +119,22 @@ struct about {
     int64_t call_id;
 };
 
+/* Was it told within the last ten minutes? */
+static bool is_told(struct alarms *a, const struct about *about)
+{
+    uint64_t name = name_of(about->subject, (uint64_t)about->kind);
+    const struct told *t = told_slot(a, name);
+    return t->name == name && about->at - t->at < ALARM_REST_MS;
+}
+
 static void raise_alarm(struct alarms *a, const struct about *about, const char *text)
 {
     struct buf clean; /* names of models and errors come from outside */
-    if (is_told(a, name_of(about->subject, (uint64_t)about->kind), about->at) || a->is_quiet)
+    uint64_t name = name_of(about->subject, (uint64_t)about->kind);
+    if (is_told(a, about))
+        return;
+    *told_slot(a, name) = (struct told){name, about->at};
+    if (a->is_quiet)
         return;
     struct alarm *new = add(a);
     new->kind = about->kind;
@@ -197,7 +207,7 @@ static void judge_break(struct alarms *a, const struct call *c)
 
 static void judge_trouble(struct alarms *a, const struct call *c, bool is_retry)
 {
-    char text[ALARM_TEXT_MAX];
+    char text[ALARM_TEXT_MAX], why[TROUBLE_WHY_MAX];
     struct storm s;
     int64_t limit = a->limits.from[ALARM_STORM];
     /* Who leaves has reasons of his own. */
@@ -205,13 +215,15 @@ static void judge_trouble(struct alarms *a, const struct call *c, bool is_retry)
         return;
     if (!trouble_count(a->trouble, name_of(session_of(c), 0), c, is_retry, limit, &s))
         return;
-    snprintf(text, sizeof text, "%lld of %lld calls failed or were repeated within 5 minutes%s%s", (long long)s.failed,
-             (long long)s.all, s.mostly[0] ? ", mostly " : "", s.mostly);
     bool is_own = s.is_of_session && c->session_id;
-    raise_alarm(
-        a,
-        &(struct about){ALARM_STORM, is_own ? c->session_id : "", is_own ? c->session_id : NULL, c->finished_at, c->id},
-        text);
+    struct about about = {ALARM_STORM, is_own ? c->session_id : "", is_own ? c->session_id : NULL, c->finished_at,
+                          c->id};
+    if (is_told(a, &about))
+        return;
+    trouble_mostly(a->trouble, c->finished_at, why);
+    snprintf(text, sizeof text, "%lld of %lld calls failed or were repeated within 5 minutes%s%s", (long long)s.failed,
+             (long long)s.all, why[0] ? ", mostly " : "", why);
+    raise_alarm(a, &about, text);
 }
 
 static void judge_wait(struct alarms *a, const struct call *c)

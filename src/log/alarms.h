@@ -14,7 +14,7 @@
  * Each thing is told once in ALARM_REST_MS, however long it lasts: ten minutes is
  * often enough to be reminded and seldom enough not to be ignored.
  *
- * Bound: about 200 KB in all; sessions, agents and models beyond the tables' size push
+ * Bound: about 100 KB in all; sessions, agents and models beyond the tables' size push
  * out those that were silent longest.
  * Thread: the journal's. */
 #ifndef SPANTOP_LOG_ALARMS_H

@@ -10,7 +10,7 @@ struct ended {
     int64_t at; /* 0: free */
     uint64_t session;
     bool is_bad;
-    char why[64];
+    char why[TROUBLE_WHY_MAX];
 };
 
 struct trouble {
@@ -80,20 +80,21 @@ static bool is_storm(const struct tally *sum, int64_t limit)
     return sum->failed >= limit && sum->failed * 2 >= sum->all;
 }
 
-/* The most frequent of them. */
-static void find_mostly(const struct trouble *t, int64_t now_ms, struct storm *s)
+static bool failed_of(const struct ended *c, int64_t now_ms)
+{
+    return c->is_bad && is_near(c, now_ms) && c->why[0];
+}
+
+void trouble_mostly(const struct trouble *t, int64_t now_ms, char why_most[TROUBLE_WHY_MAX])
 {
     size_t most = 0;
-    s->mostly[0] = '\0';
+    why_most[0] = '\0';
     for (size_t i = 0; i < TROUBLE_CALLS; i++) {
         size_t same = 0;
-        if (!t->calls[i].is_bad || !is_near(&t->calls[i], now_ms) || !t->calls[i].why[0])
-            continue;
-        for (size_t n = 0; n < TROUBLE_CALLS; n++)
-            same +=
-                t->calls[n].is_bad && is_near(&t->calls[n], now_ms) && strcmp(t->calls[n].why, t->calls[i].why) == 0;
+        for (size_t n = 0; failed_of(&t->calls[i], now_ms) && n < TROUBLE_CALLS; n++)
+            same += failed_of(&t->calls[n], now_ms) && strcmp(t->calls[n].why, t->calls[i].why) == 0;
         if (same > most)
-            memcpy(s->mostly, t->calls[i].why, sizeof s->mostly);
+            memcpy(why_most, t->calls[i].why, TROUBLE_WHY_MAX);
         most = same > most ? same : most;
     }
 }
@@ -114,6 +115,5 @@ bool trouble_count(struct trouble *t, uint64_t session, const struct call *c, bo
     s->is_of_session = !is_every || own.failed * 4 >= every.failed * 3;
     s->failed = s->is_of_session ? own.failed : every.failed;
     s->all = s->is_of_session ? own.all : every.all;
-    find_mostly(t, now->at, s);
     return true;
 }

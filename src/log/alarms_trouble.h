@@ -24,10 +24,14 @@ void trouble_free(struct trouble *t);
 struct storm {
     int64_t failed, all;
     bool is_of_session; /* of this session alone, or nearly */
-    char mostly[64];    /* "529 overloaded_error"; "" when they only were repeated */
 };
 /* A call of that session (a hash) ended; true when with it at least limit failed and
  * half of all.  s is filled then. */
-bool trouble_count(struct trouble *t, uint64_t session, const struct call *c, bool is_retry, int64_t limit, struct storm *s);
+bool trouble_count(struct trouble *t, uint64_t session, const struct call *c, bool is_retry, int64_t limit,
+                   struct storm *s);
+/* What they failed of most often, as "529 overloaded_error"; "" when they only were
+ * repeated.  Takes half a millisecond: for the one that is told. */
+#define TROUBLE_WHY_MAX 64
+void trouble_mostly(const struct trouble *t, int64_t now_ms, char why[TROUBLE_WHY_MAX]);
 
 #endif

@@ -100,7 +100,7 @@ void answer_health(struct exchange *x)
     json_quote(&out, stats.notice, strlen(stats.notice));
     buf_printf(&out, ",\"key\":\"%s\",\"refusal\":\"%s\"", g->options->respan_key ? g->options->key_from : "none",
                g->last_refusal ? g->last_refusal : "");
-    budget_put_health(g->budgets, &out);
+    budget_put_health(g, &out);
     buf_puts(&out, "}");
     answer_json(x, out.data, out.len);
     buf_done(&out);

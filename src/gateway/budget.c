@@ -257,7 +257,7 @@ bool budget_take(struct exchange *x)
     struct budgets *b = x->g->budgets;
     if (!b || x->attempt > 1 || target_is_count_tokens(x->rest))
         return true;
-    const struct budget_set *set = budget_watch_poll(b->watch, &b->problem);
+    const struct budget_set *set = budget_watch_poll(b->watch, route_watch_changes(x->g->routes), &b->problem);
     if (set->count == 0) {
         let_through(b);
         return true;
@@ -316,9 +316,10 @@ static void put_warning(struct buf *out, const struct budget *b, const struct ta
     buf_done(&text);
 }
 
-void budget_put_health(struct budgets *b, struct buf *out)
+void budget_put_health(struct gateway *g, struct buf *out)
 {
-    const struct budget_set *set = b ? budget_watch_poll(b->watch, &b->problem) : NULL;
+    struct budgets *b = g->budgets;
+    const struct budget_set *set = b ? budget_watch_poll(b->watch, route_watch_changes(g->routes), &b->problem) : NULL;
     int64_t now_ms = clock_wall_ms();
     struct tally t = {0};
     bool is_first = true;

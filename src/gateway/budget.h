@@ -13,6 +13,7 @@
 #include "base/buf.h"
 #include "gateway/exchange.h"
 
+struct gateway;
 struct budgets;
 /* NULL when the log has no budgets to read (told on the diagnostics): nothing is blocked. */
 struct budgets *budgets_new(const char *log_path, const struct catalog *catalog);
@@ -26,7 +27,8 @@ bool budget_take(struct exchange *x);
 /* x is over: what it cost is remembered until the log has it. */
 void budget_release(struct exchange *x);
 
-/* Members of the health page: ,"budgets_version":N,"warnings":["…"] */
-void budget_put_health(struct budgets *b, struct buf *out);
+/* Members of the health page: ,"budgets_version":N,"warnings":["…"].  The routes have
+ * just been polled. */
+void budget_put_health(struct gateway *g, struct buf *out);
 
 #endif

@@ -86,8 +86,9 @@ void budget_watch_close(struct budget_watch *w);
  * -1: all is as before. */
 int budget_watch_reopen(struct budget_watch *w, struct err *e);
 /* The budgets in force now; on any error those in hand, and *problem says why ("" when
- * all is well).  Lent until the next poll. */
-const struct budget_set *budget_watch_poll(struct budget_watch *w, struct err *problem);
+ * all is well).  Lent until the next poll.  log_changes: what route_watch_changes() says
+ * right now; nothing is read while it stays the same. */
+const struct budget_set *budget_watch_poll(struct budget_watch *w, int64_t log_changes, struct err *problem);
 
 struct budget_spent {
     int64_t session; /* micro-dollars; 0 without a session */

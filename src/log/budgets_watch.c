@@ -1,8 +1,7 @@
 /* The gateway's eye on the budgets and on what is spent: asked before a call.
  *
- * Nothing is read while nothing moved: data_version (a counter of SQLite in shared
- * memory, 6 us) stands before the budgets' version, that before the rows, as with
- * the routes.  Sums are read in one transaction with a look for the calls that ended
+ * Nothing is read while nothing moved: data_version, which the routes' watch has just
+ * asked for, stands before the budgets' version, that before the rows.  Sums are read in one transaction with a look for the calls that ended
  * here: a call counts either in the sums or in `pending`, never in both or neither.
  * A read waits for nobody in a write-ahead log, and the busy timeout is 0 besides;
  * what could not be read is tried again at the next call.
@@ -41,6 +40,7 @@ struct budget_watch {
     sqlite3_stmt *days;
     sqlite3_stmt *session;
     struct budget_set set;
+    int64_t log_changes; /* at the last poll */
     bool is_stale;      /* the rows of `budgets` may have moved */
     bool has_old_sums;  /* so may the sums */
     struct pending *pending;
@@ -145,10 +145,12 @@ static int refresh(struct budget_watch *w, struct err *e)
     return 0;
 }
 
-const struct budget_set *budget_watch_poll(struct budget_watch *w, struct err *problem)
+const struct budget_set *budget_watch_poll(struct budget_watch *w, int64_t log_changes, struct err *problem)
 {
     struct err why = {0};
-    look_for_changes(w);
+    if (log_changes != w->log_changes)
+        w->is_stale = w->has_old_sums = true;
+    w->log_changes = log_changes;
     if (w->is_stale)
         w->is_stale = refresh(w, &why) != 0;
     if (problem)

@@ -422,25 +422,30 @@ static int write_row(struct batch *b, const struct row *row, struct err *e)
 {
     if (rows_write(b->rows, row, e) != 0)
         return -1;
-    if (!row->is_ended)
-        return row->is_announced ? 0 : sums_begin(b->sums, &row->call, e);
+    if (!row->is_ended) {
+        if (!row->is_announced)
+            sums_begin(b->sums, &row->call);
+        return 0;
+    }
+    sums_end(b->sums, &row->call, row->is_retry);
     sqlite3_bind_int64(b->end_progress, 1, row->call.id);
     if (sql_done(b->end_progress, e) != 0)
         return -1;
     if (b->live && live_bodies_end(b->live, row->call.id, e) != 0)
         return -1;
-    if (b->keep_bodies && search_index_add(b->search, row->call.id, e) != 0)
-        return -1;
-    return sums_end(b->sums, &row->call, row->is_retry, e);
+    return b->keep_bodies ? search_index_add(b->search, row->call.id, e) : 0;
 }
 
 int batch_write(struct batch *b, struct err *e)
 {
+    sums_forget(b->sums); /* of a try that failed */
     if (write_bodies(b, e) != 0 || (b->live && live_bodies_write(b->live, e) != 0))
         return -1;
     for (const struct row *row = rows_dirty(b->rows); row; row = row->next_dirty)
         if (write_row(b, row, e) != 0)
             return -1;
+    if (sums_write(b->sums, e) != 0)
+        return -1;
     if (amends_write(b->amends, e) != 0 || refusals_write(b->refusals, e) != 0 || agents_write(b->agents, e) != 0)
         return -1;
     for (const struct title *t = b->titles; t; t = t->next)

@@ -59,9 +59,8 @@ static int mark(sqlite3_stmt *st, struct sums *sums, const struct call *c, struc
     sqlite3_bind_int64(st, 1, c->id);
     sql_bind_known(st, 2, c->usage.out);
     sql_bind_known(st, 3, c->bytes_out);
-    if (sql_done(st, e) != 0)
-        return -1;
-    return sums_end(sums, c, false, e);
+    sums_end(sums, c, false);
+    return sql_done(st, e);
 }
 
 int lost_mark(sqlite3 *sq, struct sums *sums, struct err *e)
@@ -75,8 +74,9 @@ int lost_mark(sqlite3 *sq, struct sums *sums, struct err *e)
     for (size_t i = 0; i < l.count; i++)
         if (mark(st, sums, &l.calls[i], e) != 0)
             goto out;
-    rc = sql_run(sq, "DELETE FROM progress", e);
+    rc = sums_write(sums, e) != 0 ? -1 : sql_run(sq, "DELETE FROM progress", e);
 out:
+    sums_forget(sums); /* its calls go */
     for (size_t i = 0; i < l.count; i++)
         call_done(&l.calls[i]);
     free(l.calls);

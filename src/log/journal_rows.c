@@ -14,6 +14,7 @@ struct rows {
     struct row **last_dirty;
     size_t dirty_count;
     sqlite3_stmt *insert;
+    sqlite3_stmt *replace;
     sqlite3_stmt *update;
     sqlite3_stmt *put_headers;
 };
@@ -73,9 +74,9 @@ static const char *const list_columns[ROW_BODIES] = {"request_body", "sent_body"
 
 /* ---- Statements -------------------------------------------------------------- */
 
-static void write_insert_sql(struct buf *sql)
+static void write_insert_sql(struct buf *sql, const char *or)
 {
-    buf_puts(sql, "INSERT OR REPLACE INTO call(");
+    buf_printf(sql, "INSERT OR %s INTO call(", or);
     for (int i = 0; i < COLUMNS; i++)
         buf_printf(sql, "%s, ", columns[i]);
     buf_puts(sql, "id, body_state, request_body, sent_body, response_body) VALUES(");
@@ -102,11 +103,14 @@ struct rows *rows_open(sqlite3 *sq, struct err *e)
     struct buf sql;
     r->last_dirty = &r->first_dirty;
     buf_init(&sql);
-    write_insert_sql(&sql);
+    write_insert_sql(&sql, "FAIL");
     r->insert = sql_prepare(sq, sql.data, e);
     buf_reset(&sql);
+    write_insert_sql(&sql, "REPLACE");
+    r->replace = r->insert ? sql_prepare(sq, sql.data, e) : NULL;
+    buf_reset(&sql);
     write_update_sql(&sql);
-    r->update = r->insert ? sql_prepare(sq, sql.data, e) : NULL;
+    r->update = r->replace ? sql_prepare(sq, sql.data, e) : NULL;
     buf_done(&sql);
     r->put_headers = r->update ? sql_prepare(sq, "INSERT OR REPLACE INTO headers(call_id, request, sent, response) VALUES(?,?,?,?)", e) : NULL;
     if (r->put_headers)
@@ -134,6 +138,7 @@ void rows_free(struct rows *r)
         }
     }
     sqlite3_finalize(r->insert);
+    sqlite3_finalize(r->replace);
     sqlite3_finalize(r->update);
     sqlite3_finalize(r->put_headers);
     free(r);
@@ -424,13 +429,29 @@ static int write_headers(struct rows *r, const struct call *c, struct err *e)
     return sql_done(r->put_headers, e);
 }
 
-int rows_write(struct rows *r, const struct row *row, struct err *e)
+static int write_call(sqlite3_stmt *st, const struct row *row, struct err *e)
 {
-    sqlite3_stmt *st = row->is_inserted ? r->update : r->insert;
     int at = bind_head(st, 1, &row->call);
     at = bind_figures(st, at, &row->call);
     bind_tail(st, at, row);
-    return sql_done(st, e) != 0 ? -1 : write_headers(r, &row->call, e);
+    return sql_done(st, e);
+}
+
+/* OR REPLACE costs a third more, for it is ready to take a row out of every index; a row
+ * is in the way only when somebody put one there, or put back an older log. */
+static int insert_call(struct rows *r, const struct row *row, struct err *e)
+{
+    if (write_call(r->insert, row, e) == 0)
+        return 0;
+    bool is_in_the_way = (sqlite3_errcode(sqlite3_db_handle(r->insert)) & 0xff) == SQLITE_CONSTRAINT;
+    return is_in_the_way ? write_call(r->replace, row, e) : -1;
+}
+
+int rows_write(struct rows *r, const struct row *row, struct err *e)
+{
+    if ((row->is_inserted ? write_call(r->update, row, e) : insert_call(r, row, e)) != 0)
+        return -1;
+    return write_headers(r, &row->call, e);
 }
 
 static void settle(struct rows *r, struct row *row)

@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "log/sql.h"
+#include "log/sums_gather.h"
 
 static const char *const columns[] = {
     "calls",
@@ -24,7 +25,8 @@ static const char *const columns[] = {
     "ttft_count",
     "ttft_sum_ms",
 };
-#define COLUMNS ((int)(sizeof columns / sizeof *columns))
+#define COLUMNS SUM_COLUMNS
+_Static_assert(sizeof columns / sizeof *columns == COLUMNS, "a name for each figure");
 
 struct sums {
     const struct catalog *catalog;
@@ -36,6 +38,7 @@ struct sums {
     sqlite3_stmt *empty_day;
     sqlite3_stmt *empty_minute;
     sqlite3_stmt *title;
+    struct gathered sessions, days, minutes; /* of the calls that wait for sums_write() */
 };
 
 /* ---- Statements -------------------------------------------------------------- */
@@ -112,15 +115,13 @@ void sums_free(struct sums *s)
     sqlite3_finalize(s->empty_day);
     sqlite3_finalize(s->empty_minute);
     sqlite3_finalize(s->title);
+    gathered_done(&s->sessions);
+    gathered_done(&s->days);
+    gathered_done(&s->minutes);
     free(s);
 }
 
 /* ---- Counting ---------------------------------------------------------------- */
-
-const char *call_counted_model(const struct call *c)
-{
-    return c->model_served ? c->model_served : c->model_sent ? c->model_sent : c->model_asked;
-}
 
 static int64_t known(int64_t n)
 {
@@ -162,17 +163,24 @@ static const char *or_empty(const char *s)
     return s ? s : "";
 }
 
+static int write_session(struct sums *s, const struct sum *sum, struct err *e)
+{
+    sql_bind_text(s->session, 1, sum->call->session_id);
+    sqlite3_bind_int64(s->session, 2, sum->first_at);
+    sqlite3_bind_int64(s->session, 3, sum->last_at);
+    sql_bind_text(s->session, 4, sum->work_dir);
+    bind_sums(s->session, 5, sum->n);
+    return sql_done(s->session, e);
+}
+
 static int add_to_session(struct sums *s, const struct call *c, const int64_t n[COLUMNS], struct err *e)
 {
+    struct sum sum;
     if (!c->session_id)
         return 0;
-    int64_t last = c->finished_at > c->started_at ? c->finished_at : c->started_at;
-    sql_bind_text(s->session, 1, c->session_id);
-    sqlite3_bind_int64(s->session, 2, c->started_at);
-    sqlite3_bind_int64(s->session, 3, last);
-    sql_bind_text(s->session, 4, c->work_dir);
-    bind_sums(s->session, 5, n);
-    return sql_done(s->session, e);
+    sum_init(&sum, c);
+    sum_add(&sum, c, n);
+    return write_session(s, &sum, e);
 }
 
 static void bind_day(sqlite3_stmt *st, const struct call *c)
@@ -210,8 +218,6 @@ static int add_to_minute(struct sums *s, const struct call *c, const int64_t n[C
 /* The context a session stands at is that of its newest main call. */
 static int set_newest_main(struct sums *s, const struct call *c, struct err *e)
 {
-    if (!c->session_id || !c->has_purpose || c->purpose != PURPOSE_MAIN || c->usage.in < 0)
-        return 0;
     const char *name = call_counted_model(c);
     const struct model *model = s->catalog && name ? catalog_find(s->catalog, name) : NULL;
     sql_bind_text(s->newest_main, 1, c->session_id);
@@ -223,19 +229,44 @@ static int set_newest_main(struct sums *s, const struct call *c, struct err *e)
     return sql_done(s->newest_main, e);
 }
 
-int sums_begin(struct sums *s, const struct call *c, struct err *e)
+void sums_begin(struct sums *s, const struct call *c)
 {
     static const int64_t nothing[COLUMNS] = {0};
-    return add_to_session(s, c, nothing, e);
+    if (c->session_id)
+        gather(&s->sessions, is_same_session, c, nothing);
 }
 
-int sums_end(struct sums *s, const struct call *c, bool is_retry, struct err *e)
+void sums_end(struct sums *s, const struct call *c, bool is_retry)
 {
     int64_t n[COLUMNS];
     count(c, is_retry, n);
-    if (add_to_session(s, c, n, e) != 0 || add_to_day(s, c, n, e) != 0 || add_to_minute(s, c, n, e) != 0)
-        return -1;
-    return set_newest_main(s, c, e);
+    if (c->session_id)
+        gather(&s->sessions, is_same_session, c, n);
+    gather(&s->days, is_same_day, c, n);
+    if (c->finished_at >= 0)
+        gather(&s->minutes, is_same_minute, c, n);
+}
+
+void sums_forget(struct sums *s)
+{
+    s->sessions.count = s->days.count = s->minutes.count = 0;
+}
+
+int sums_write(struct sums *s, struct err *e)
+{
+    int rc = 0;
+    for (size_t i = 0; i < s->sessions.count && rc == 0; i++) {
+        const struct sum *sum = &s->sessions.all[i];
+        rc = write_session(s, sum, e);
+        if (rc == 0 && sum->newest_main)
+            rc = set_newest_main(s, sum->newest_main, e);
+    }
+    for (size_t i = 0; i < s->days.count && rc == 0; i++)
+        rc = add_to_day(s, s->days.all[i].call, s->days.all[i].n, e);
+    for (size_t i = 0; i < s->minutes.count && rc == 0; i++)
+        rc = add_to_minute(s, s->minutes.all[i].call, s->minutes.all[i].n, e);
+    sums_forget(s);
+    return rc;
 }
 
 static int add_to_rollups(struct sums *s, const struct call *c, const int64_t n[COLUMNS], struct err *e)
@@ -251,12 +282,6 @@ static int drop_empty(struct sums *s, const struct call *c, struct err *e)
         return -1;
     bind_minute(s->empty_minute, c);
     return sql_done(s->empty_minute, e);
-}
-
-static bool is_same_key(const struct call *a, const struct call *b)
-{
-    return strcmp(or_empty(call_counted_model(a)), or_empty(call_counted_model(b))) == 0 &&
-           strcmp(or_empty(a->provider_served), or_empty(b->provider_served)) == 0;
 }
 
 static int amend_main(struct sums *s, const struct call *c, struct err *e)
@@ -281,7 +306,7 @@ int sums_amend(struct sums *s, const struct call *before, const struct call *aft
     }
     if (add_to_session(s, after, change, e) != 0)
         return -1;
-    if (is_same_key(before, after))
+    if (is_same_series(before, after))
         return add_to_rollups(s, after, change, e);
     if (add_to_rollups(s, before, old, e) != 0 || drop_empty(s, before, e) != 0)
         return -1;

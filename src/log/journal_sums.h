@@ -16,10 +16,15 @@ struct sums;
 struct sums *sums_open(sqlite3 *sq, const struct catalog *catalog, struct err *e);
 void sums_free(struct sums *s);
 
+/* Calls that are committed together are added up first (sums_gather.h), so that a burst
+ * writes each sum once: begin and end remember c until sums_write(), which comes
+ * before any amendment or title.  What was not written is forgotten by sums_forget(). */
 /* A call began: its session is there from now on. */
-NODISCARD int sums_begin(struct sums *s, const struct call *c, struct err *e);
+void sums_begin(struct sums *s, const struct call *c);
 /* A call ended: count it, once. */
-NODISCARD int sums_end(struct sums *s, const struct call *c, bool is_retry, struct err *e);
+void sums_end(struct sums *s, const struct call *c, bool is_retry);
+NODISCARD int sums_write(struct sums *s, struct err *e);
+void sums_forget(struct sums *s);
 /* A call that was counted as before is now to be counted as after. */
 NODISCARD int sums_amend(struct sums *s, const struct call *before, const struct call *after, bool is_retry,
                          struct err *e);

@@ -16,15 +16,15 @@
 #define MODELS_MAX (SPEND_SERIES_MAX - 1) /* one is left for all others */
 
 /* Both give: model, bar, cost; the most expensive models first.  ?1 and ?2 bound the time. */
+#define SQL_BY_MODEL                                                                                                   \
+    " t AS MATERIALIZED (SELECT model, sum(cost) AS total FROM m GROUP BY model)"                                      \
+    " SELECT m.model, m.bar, m.cost FROM m JOIN t ON t.model = m.model ORDER BY t.total DESC, m.model, m.bar"
 static const char SQL_HOURS[] =
-    "WITH m AS (SELECT model, (minute * 60000 - ?1) / 3600000 AS bar, cost_microusd AS cost FROM minute_sum"
-    " WHERE minute >= ?1 / 60000 AND minute < ?2 / 60000)"
-    " SELECT model, bar, sum(cost) FROM m GROUP BY model, bar"
-    " ORDER BY (SELECT sum(cost) FROM m AS o WHERE o.model = m.model) DESC, model";
+    "WITH m AS MATERIALIZED (SELECT model, (minute * 60000 - ?1) / 3600000 AS bar, sum(cost_microusd) AS cost"
+    " FROM minute_sum WHERE minute >= ?1 / 60000 AND minute < ?2 / 60000 GROUP BY 1, 2)," SQL_BY_MODEL;
 static const char SQL_DAYS[] =
-    "WITH d AS (SELECT model, day, cost_microusd AS cost FROM day_sum WHERE day >= ?1 AND day <= ?2)"
-    " SELECT model, day, sum(cost) FROM d GROUP BY model, day"
-    " ORDER BY (SELECT sum(cost) FROM d AS o WHERE o.model = d.model) DESC, model";
+    "WITH m AS MATERIALIZED (SELECT model, day AS bar, sum(cost_microusd) AS cost FROM day_sum"
+    " WHERE day >= ?1 AND day <= ?2 GROUP BY 1, 2)," SQL_BY_MODEL;
 
 /* The day n days before the one that starts at ms; noon keeps clear of hours put in or left out. */
 static int64_t days_before(int64_t day_start_ms, int64_t n)

@@ -28,6 +28,7 @@ struct route_watch {
     struct route_set set;
     bool is_stale;    /* something moved that is not read yet */
     bool is_orphaned; /* the set is of a log that went away */
+    int64_t changes;  /* seen so far */
     bool must_read;   /* whatever its version: that of another log says nothing */
     struct route_count *counts; /* of the routes in the set that count their calls */
     size_t count_count;
@@ -164,6 +165,11 @@ static int refresh(struct route_watch *w, struct err *e)
     return 0;
 }
 
+int64_t route_watch_changes(const struct route_watch *w)
+{
+    return w->changes;
+}
+
 const struct route_set *route_watch_peek(const struct route_watch *w)
 {
     return &w->set;
@@ -172,8 +178,10 @@ const struct route_set *route_watch_peek(const struct route_watch *w)
 const struct route_set *route_watch_poll(struct route_watch *w, struct err *problem)
 {
     struct err why = {0};
-    if (db_changed(w->db))
+    if (db_changed(w->db)) {
         w->is_stale = true;
+        w->changes++;
+    }
     if (w->is_stale)
         w->is_stale = refresh(w, &why) != 0;
     if (!w->is_stale && w->is_orphaned)

@@ -1,9 +1,9 @@
 """The dashboard on a log of a million calls and 10 GB of bodies: every view's first
-screen, filters, keys, memory, each beside what was aimed at.  Part of make bench.
+screen, filters, searches, keys, memory, each beside what was aimed at.  Part of make bench.
 
     dashboard.py [--calls N] [--gb N] [--out FILE]
 
-The log is made once, in build/bench/large/ (a minute, 2 GB); delete it to have it
+The log is made once, in build/bench/large/ (some minutes, 2 GB); delete it to have it
 made anew."""
 
 import argparse
@@ -12,6 +12,7 @@ import os
 import pty
 import select
 import signal
+import sqlite3
 import statistics
 import struct
 import subprocess
@@ -106,8 +107,9 @@ VIEWS = [("Calls", b"2", b"1"), ("Sessions", b"3", b"1"), ("Cache", b"4", b"1"),
          ("Inspect: what was asked", b"\r\t", b"q"), ("Routes", b"r", b"r"), ("Help", b"?", b"?"),
          ("First calls of the log", b"2g", b"\x1b1")]
 FILTERS = ["", "model:opus", "errors", "cost>0.2 since:1d", "session:work", "break:tool", "status>=500 model:haiku",
-           "model:nosuch", "provider:nosuch", "agent:nosuch", "route:nosuch", "cost>50", "nosuchtext", "request_headers:nosuch"]
-SORTS = ["session", "model", "status", "in", "cache", "out", "ttft", "took", "rate", "cost"]
+           "text:pointer_123", '"handler body struct"', "model:nosuch", "provider:nosuch", "agent:nosuch", "route:nosuch", "cost>50", "nosuchtext", "request_headers:nosuch"]
+SEARCHES = [["pointer_123"], ["retry", "upstream", "token_7*"], ['"connection pointer"'], ["nosuchword"], ["the"]]
+INDEXED_S = 900  # so long the gateway may take to put the bodies into the search index
 
 
 class Table:
@@ -165,6 +167,18 @@ def measure_filters(log, port, table, options):
     screen.leave()
 
 
+def measure_search(log, table):
+    """The command, with its own start: the first page of hits."""
+    for words in SEARCHES:
+        times = []
+        for _ in range(ROUNDS):
+            at = time.monotonic()
+            subprocess.run([PROGRAM, "search", "--log", log, "--last", "40", *words], stdout=subprocess.DEVNULL,
+                           stderr=subprocess.DEVNULL, check=False)
+            times.append((time.monotonic() - at) * 1000)
+        table.add(f"`spantop search {' '.join(words)}`", times, 300)
+
+
 def measure_keys(log, port):
     screen = Screen(log, port)
     screen.wait_for(b"opus-5-5")
@@ -192,6 +206,17 @@ def make_log(log, calls, gigabytes):
     unfinished.rename(log)
 
 
+def await_index(log):
+    """Bodies are put into the search index when nothing else is to do."""
+    db = sqlite3.connect(log)
+    end = time.monotonic() + INDEXED_S
+    while db.execute("SELECT count(*) FROM search_todo").fetchone()[0] > 0:
+        if time.monotonic() > end:
+            raise SystemExit("bench: the search index is not complete")
+        time.sleep(1)
+    db.close()
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--calls", type=int, default=1_000_000)
@@ -205,7 +230,9 @@ def main():
     table = Table()
     process, port = serve(log)
     try:
+        await_index(log)
         if not options.filter:
+            measure_search(log, table)
             measure_views(log, port, table)
         measure_filters(log, port, table, options)
         times, idle, memory = measure_keys(log, port)

@@ -172,6 +172,49 @@ static void test_a_call_is_seen_when_it_begins_and_when_it_ends(void **state)
     db_close(db);
 }
 
+/* Made by hand, or there because an older log was put back. */
+static void test_a_row_in_the_way_is_replaced(void **state)
+{
+    (void)state;
+    struct journal *j = open_journal();
+    struct db *db = open_reader();
+    struct err e = {""};
+    assert_int_equal(sql_run(db_sqlite(db), "INSERT INTO call(id, state, started_at, session_id) VALUES(1, 'done', 1, 'by hand')", &e), 0);
+    int64_t id = begin(j, "s1", request, sizeof request - 1);
+    assert_int_equal(id, 1);
+    int64_t next = begin(j, "s1", request, sizeof request - 1);
+    end(j, id, CALL_DONE, answer, sizeof answer - 1);
+    end(j, next, CALL_DONE, answer, sizeof answer - 1);
+    wait_for(db, "SELECT count(*) FROM calls WHERE state = 'done' AND session_id = 's1'", 2);
+    assert_int_equal(ask(db, "SELECT count(*) FROM calls"), 2);
+    journal_close(j);
+    db_close(db);
+}
+
+/* A burst is added up before it is written: by session, day, model, provider and minute. */
+static void test_calls_of_one_commit_are_counted_each(void **state)
+{
+    (void)state;
+    struct journal *j = open_journal();
+    struct db *db = open_reader();
+    enum { CALLS = 300 };
+    static const char *const all[] = {"s1", "s2", "s3"};
+    for (int i = 0; i < CALLS; i++) {
+        int64_t id = begin(j, all[i % 3], NULL, 0);
+        end(j, id, i % 10 ? CALL_DONE : CALL_ERROR, NULL, 0);
+    }
+    wait_for(db, "SELECT count(*) FROM call WHERE state != 'open'", CALLS);
+    assert_int_equal(ask(db, "SELECT sum(calls) = 300 AND sum(errors) = 30 AND sum(tokens_out) = 300 * 55 FROM session"), 1);
+    assert_int_equal(ask(db, "SELECT count(*) FROM session WHERE calls = 100 AND errors = 10 AND tokens_cache_read = 200000"), 3);
+    assert_int_equal(ask(db, "SELECT sum(calls) = 300 AND sum(tokens_in) = 30000 FROM day_sum"), 1);
+    assert_int_equal(ask(db, "SELECT sum(calls) = 300 AND sum(errors) = 30 FROM minute_sum"), 1);
+    assert_int_equal(ask(db, "SELECT count(*) FROM session s WHERE first_at = (SELECT min(started_at) FROM call c WHERE c.session_id = s.session_id)"
+                             " AND last_at = (SELECT max(finished_at) FROM call c WHERE c.session_id = s.session_id)"),
+                     3);
+    journal_close(j);
+    db_close(db);
+}
+
 static void test_what_was_sent_instead_is_kept_beside(void **state)
 {
     (void)state;
@@ -660,6 +703,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         WITH_DIR(test_a_call_is_seen_when_it_begins_and_when_it_ends),
+        WITH_DIR(test_a_row_in_the_way_is_replaced),
+        WITH_DIR(test_calls_of_one_commit_are_counted_each),
         WITH_DIR(test_what_was_sent_instead_is_kept_beside),
         WITH_DIR(test_sums_are_in_the_same_commit),
         WITH_DIR(test_a_title_call_names_the_session),

@@ -210,6 +210,21 @@ static void test_a_search_unfolds_marks_counts_and_wraps(void **state)
     assert_false(app.inspect.is_open);
 }
 
+static void test_titles_are_hits_before_their_texts(void **state)
+{
+    (void)state;
+    open_request("{\"system\":\"a text in a text\",\"messages\":[]}", NULL);
+    press("/text\n");
+    see("hit 1 of 3");
+    assert_int_equal(style_at("text   "), (int)(INK_LABEL | STYLE_BOLD));
+    press("n");
+    see("hit 2 of 3");
+    assert_int_equal(style_at("text in"), (int)(INK_LABEL | STYLE_BOLD));
+    press("n");
+    see("hit 3 of 3");
+    assert_int_equal(style_at("text in"), (int)(INK_WARN | STYLE_UNDERLINE));
+}
+
 static void test_a_search_goes_on_in_the_other_tabs(void **state)
 {
     (void)state;
@@ -264,7 +279,7 @@ static void test_the_hit_stays_when_the_window_changes(void **state)
         draw(20, cols);
         assert_true(find("hit 2 of 3") > 0);
         assert_int_equal(style_at("needle, second"), (int)(INK_LABEL | STYLE_BOLD)); /* and is seen */
-        assert_int_equal(app.inspect.pager.lines[app.inspect.cursor].node, 4); /* the message's text */
+        assert_non_null(strstr(app.inspect.pager.lines[app.inspect.cursor].text, "first needle")); /* the cursor is on it */
     }
 }
 
@@ -529,6 +544,7 @@ int main(void)
         WITH_LOG(test_a_long_text_is_paged),
         WITH_LOG(test_every_hit_of_a_long_text_is_counted),
         WITH_LOG(test_a_search_unfolds_marks_counts_and_wraps),
+        WITH_LOG(test_titles_are_hits_before_their_texts),
         WITH_LOG(test_a_search_goes_on_in_the_other_tabs),
         WITH_LOG(test_a_hit_may_be_wrapped_and_hostile_text_is_harmless),
         WITH_LOG(test_the_hit_stays_when_the_window_changes),

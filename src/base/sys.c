@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -81,6 +82,15 @@ ssize_t sys_send(int fd, const void *data, size_t len, int flags)
     flags |= MSG_NOSIGNAL;
 #endif
     return send(fd, data, len, flags);
+}
+
+short sys_poll_gone(void)
+{
+#if HAVE_POLLRDHUP
+    return POLLRDHUP;
+#else
+    return POLLIN;
+#endif
 }
 
 int sys_temp_file(char *name)

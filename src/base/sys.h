@@ -26,6 +26,9 @@ NODISCARD int sys_socket(int family, bool is_waiting);
 NODISCARD int sys_accept(int listen_fd);
 /* As send(), without SIGPIPE where a flag can say so (main() ignores it anyway). */
 ssize_t sys_send(int fd, const void *data, size_t len, int flags);
+/* What to ask poll() for to be told of a peer's end: POLLRDHUP, or else POLLIN, which
+ * bytes bring about as well, and behind unread ones the end is not seen. */
+short sys_poll_gone(void);
 /* As mkstemp(). */
 NODISCARD int sys_temp_file(char *name);
 /* Close all from first on.  Safe between fork and exec. */

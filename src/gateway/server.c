@@ -23,6 +23,18 @@
 #define SURPLUS_PART 8
 #define RUNS_IN_TURN 4
 
+/* What newer ones must be told so that they do as 0.9.75: a folded header line is not
+ * joined without a trace (they refuse it by themselves), and %00 in a target passes. */
+static const struct MHD_OptionItem newer_options[] = {
+#if MHD_VERSION >= 0x00097701
+    {MHD_OPTION_CLIENT_DISCIPLINE_LVL, 1, NULL},
+#endif
+#if MHD_VERSION >= 0x01000201
+    {MHD_OPTION_ALLOW_BIN_ZERO_IN_URI_PATH, 1, NULL},
+#endif
+    {MHD_OPTION_END, 0, NULL},
+};
+
 /* --- The daemon ------------------------------------------------------------------------------ */
 
 static int64_t wait_us(void *arg)
@@ -90,6 +102,7 @@ struct server *server_new(struct loop *l, const struct server_options *o, int fd
                                  MHD_OPTION_URI_LOG_CALLBACK, server_on_target, s,
                                  MHD_OPTION_NOTIFY_CONNECTION, server_on_connection, s,
                                  MHD_OPTION_NOTIFY_COMPLETED, server_on_completed, s,
+                                 MHD_OPTION_ARRAY, newer_options,
                                  MHD_OPTION_END);
     if (!s->daemon) {
         err_set(e, "cannot start the HTTP server: %s", strerror(errno));

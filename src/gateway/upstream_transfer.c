@@ -72,12 +72,21 @@ static enum transfer_end end_of(const struct transfer *t, CURLcode code)
     return t->tries > 0 && request_size > 0 ? TRANSFER_CUT : TRANSFER_CONNECT;
 }
 
+/* A header line above libcurl's bound of 100 KB. */
+static bool is_too_large(CURLcode code)
+{
+#if LIBCURL_VERSION_NUM >= 0x080600
+    if (code == CURLE_TOO_LARGE)
+        return true;
+#endif
+    return code == CURLE_OUT_OF_MEMORY; /* its word for that before 8.6 */
+}
+
 static void finish(struct transfer *t, CURLcode code)
 {
     enum transfer_end how = end_of(t, code);
     const char *text = t->error[0] ? t->error : curl_easy_strerror(code);
-    /* "Out of memory" is libcurl's word for a header line above its bound of 100 KB. */
-    if (t->head.is_bad || (code == CURLE_OUT_OF_MEMORY && !t->head.is_whole))
+    if (t->head.is_bad || (is_too_large(code) && !t->head.is_whole))
         text = "its answer's headers are malformed or larger than 20 KB";
     else if (code == CURLE_ABORTED_BY_CALLBACK)
         text = "a kept-alive connection closed after the request was sent; it is not sent again, since it may have been acted on";

@@ -91,7 +91,7 @@ int conn_write(struct conn *c, const void *data, size_t len)
 int conn_sleep(struct conn *c, int64_t ms)
 {
     int64_t end_us = clock_mono_us() + ms * 1000;
-    short gone = POLLIN; /* its end makes it readable, and so do bytes of the next request */
+    short gone = sys_poll_gone();
     char byte;
 
     for (;;) {

@@ -85,7 +85,8 @@ def test_behind_a_malformed_head_nothing_is_read(recorded, recorder, lines):
         client.send(f"POST /v1/messages HTTP/1.1\r\nHost: localhost\r\n{lines}\r\n\r\nhello"
                     "GET /v1/smuggled HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
         answer = client.read_response()
-        assert answer.status == 400 and answer.header("connection") == "close"
+        # libmicrohttpd 1.x has a word of its own for an encoding it does not know.
+        assert answer.status in (400, 501) and answer.header("connection") == "close"
         assert client.wait_closed(5 * SLOWER), "the connection goes on"
     assert recorded.messages(b"{}").status == 200
     assert [request.target for request in recorder.requests] == ["/api/anthropic/v1/messages?beta=true"]
@@ -121,7 +122,12 @@ def test_bad_chunks_never_reach_the_upstream(recorded, recorder, body):
 @pytest.mark.parametrize("request_line", ["GET /v1/x HTTP/1.1\r\nHost: localhost\r\nX-A: b\r\n folded",
                                           "GET /v1/x HTTP/1.1\r\nHost: localhost\r\nX-A: b\r\n\tfolded\r\nX-B: c"])
 def test_folded_headers_are_refused(recorded, recorder, request_line):
-    refused(recorded, recorder, f"{request_line}\r\n\r\n".encode(), 400, "folded")
+    request = f"{request_line}\r\n\r\n".encode()
+    answer = raw(recorded, request)
+    if answer.header("x-spantop-error"):
+        refused(recorded, recorder, request, 400, "folded")
+    else:  # libmicrohttpd 1.x does so by itself
+        assert answer.status == 400 and recorder.requests == []
 
 
 def test_odd_spaces_around_values_are_no_fold(recorded, recorder):

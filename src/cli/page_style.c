@@ -43,7 +43,7 @@ const char page_style[] =
     ".tool>summary>b{color:var(--link)}.tool>summary>code{background:none;padding:0}"
     "summary::marker{color:var(--soft)}.result{margin-left:1.2rem}.result pre{font-size:.8em}.result>summary>b::before{content:'\\21b3\\a0'}"
     ".failed>summary>b,.failed>pre{color:var(--bad)}.failed>pre{border-color:var(--bad)}"
-    ".aside{color:var(--soft);margin:1.2rem 0}.aside>summary .call{display:inline-flex;margin:0}"
+    ".aside{color:var(--soft);margin:1.2rem 0}.aside>summary{white-space:normal}.aside>summary .call{display:inline-flex;max-width:95%;margin:0;vertical-align:top}"
     ".agent{border:1px solid var(--line);border-left:4px solid var(--link);border-radius:8px;padding:.4rem .9rem;margin:.8rem 0}"
     ".agent>summary{font-size:.95rem}"
     ".image{color:var(--soft);font-size:.9rem}"

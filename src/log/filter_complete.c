@@ -56,7 +56,7 @@ static void find_word(const char *text, size_t cursor, struct word *w)
     if (w->from + name + op > w->to)
         w->value = w->to;
     w->field = op ? filter_field_find(text + w->from, name) : NULL;
-    size_t from = op ? w->value : w->from, skip = text[from] == '"' && from < w->to;
+    size_t from = op ? w->value : w->from, skip = from < w->to && text[from] == '"';
     snprintf(w->typed, sizeof w->typed, "%.*s", (int)(w->to - from - skip), text + from + skip);
 }
 

@@ -81,7 +81,7 @@ bool first_run_tick(struct app *a)
         say_it_works(a, c);
     else if (c->state != CALL_OPEN)
         say_it_failed(a, c);
-    return true;
+    return false; /* the log changed, which draws anyway */
 }
 
 bool first_run_is_shown(const struct app *a)

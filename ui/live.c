@@ -248,7 +248,7 @@ static void draw_session(struct canvas *c, int row, int col, int width, const st
         context_words(text, sizeof(text), s->context_tokens, s->context_limit);
         canvas_put_right(c, row, at + bar, 10, tight ? INK_BAD | STYLE_BOLD : INK_PLAIN, text);
         if (tight)
-            canvas_put(c, row, at + bar, 1, INK_BAD | STYLE_BOLD, glyphs()->warn);
+            canvas_put(c, row, at + bar + 9 - canvas_width(text), 1, INK_BAD | STYLE_BOLD, glyphs()->warn);
     }
     text_usd(cost, s->totals.cost_microusd);
     canvas_put_right(c, row, col + width - 7, 7, INK_PLAIN, cost);

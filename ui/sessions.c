@@ -73,7 +73,7 @@ static void draw_context(struct canvas *c, int row, const struct places *p, cons
     if (p->context >= 0)
         canvas_put_right(c, row, p->context, 9, tight ? INK_BAD | STYLE_BOLD : INK_PLAIN, text);
     if (p->context >= 0 && tight)
-        canvas_put(c, row, p->context - 1, 1, INK_BAD | STYLE_BOLD, glyphs()->warn);
+        canvas_put(c, row, p->context + 8 - canvas_width(text), 1, INK_BAD | STYLE_BOLD, glyphs()->warn);
 }
 
 static void draw_figures(struct canvas *c, int row, const struct places *p, const struct line *l, int64_t now_ms)

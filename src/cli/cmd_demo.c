@@ -6,6 +6,8 @@
  * gateway ends with this process even if that is killed. */
 #include <dirent.h>
 #include <errno.h>
+#include <pthread.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -84,6 +86,16 @@ static void copy_settings(struct demo *d, const struct settings *user)
     };
 }
 
+/* Signals are the dashboard's: the threads of the simulator and the player, and those
+ * they start, must not take one.  Gives the mask of before. */
+static sigset_t hold_signals(void)
+{
+    sigset_t all, before;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    return before;
+}
+
 static int start(struct demo *d, const char *program, struct err *e)
 {
     struct sim_options o;
@@ -91,14 +103,19 @@ static int start(struct demo *d, const char *program, struct err *e)
     o.speed = d->speed;
     o.seed = (uint64_t)d->seed;
     o.provider_mix = true;
-    if (!(d->sim = sim_start(&o, e)))
+    sigset_t before = hold_signals();
+    d->sim = sim_start(&o, e);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    if (!d->sim)
         return -1;
     d->screen.start = (struct start_options){&d->settings, program, sim_base_url(d->sim)};
     if (gateway_start(&d->screen.start, &d->screen.gateway, e) != 0)
         return -1;
     d->has_gateway = true;
     char *url = xasprintf("http://%s/api/anthropic/", d->screen.gateway.peer.address);
+    before = hold_signals();
     d->player = player_start(url, DEMO_KEY, d->speed, (unsigned)d->seed, e);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
     free(url);
     return d->player ? 0 : -1;
 }

@@ -73,6 +73,48 @@ def test_deps_is_silent_when_all_is_there(machine, tmp_path):
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
 
+OTHERS = {  # manager -> (how it says that nothing is there, an install line, names of libmicrohttpd and cmocka)
+    "dnf": ("rpm", "exit 1", "install -y -q", "libmicrohttpd-devel", "libcmocka-devel"),
+    "pacman": ("pacman", '[ "$1" = -T ] && echo "$2"; [ "$1" = -T ] || echo "$@" >> {log}', "-S --needed --noconfirm", "libmicrohttpd", "cmocka"),
+    "apk": ("apk", '[ "$1" = info ] && exit 1; echo "$@" >> {log}', "add", "libmicrohttpd-dev", "cmocka-dev"),
+    "brew": ("brew", '[ "$1" = list ] && exit 1; echo "$@" >> {log}', "install", "libmicrohttpd", "cmocka"),
+}
+
+
+@pytest.mark.parametrize("manager", OTHERS)
+def test_deps_installs_with_what_is_there(machine, tmp_path, manager):
+    query, script, line, library, cmocka = OTHERS[manager]
+    log = tmp_path / "install.log"
+    for name in ("dpkg-query", "apt-get"):
+        (tmp_path / "bin" / name).unlink()
+    machine("id", "echo 0")
+    machine(manager, f'echo "$@" >> {log}')
+    machine(query, script.format(log=log))
+    done = deps(tmp_path, "build", "test")
+    assert done.returncode == 0, done.stderr
+    said = done.stdout.splitlines()[0].split()
+    assert said[:2] == ["Installing", "with"] and {library, cmocka} <= set(said)
+    assert not [word for word in said if word in ("-", "libc6-dev", "libxxhash-dev" if manager != "apk" else "")], said
+    assert log.read_text().splitlines() == [" ".join([line, *said[3:]])]
+
+
+@pytest.mark.parametrize("manager, there", [("dnf", "rpm"), ("pacman", "pacman"), ("apk", "apk"), ("brew", "brew")])
+def test_deps_is_silent_elsewhere_too(machine, tmp_path, manager, there):
+    for name in ("dpkg-query", "apt-get"):
+        (tmp_path / "bin" / name).unlink()
+    machine(manager, "exit 0")
+    machine(there, "exit 0")
+    done = deps(tmp_path, "build", "test", "analyze", "fuzz", "valgrind", "bench", "pictures")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+def test_deps_without_any_package_manager_names_what_is_missing(machine, tmp_path):
+    for name in ("dpkg-query", "apt-get"):
+        (tmp_path / "bin" / name).unlink()
+    done = deps(tmp_path, "build")
+    assert done.returncode == 1 and "libmicrohttpd-dev" in done.stderr and done.stdout == ""
+
+
 def check_layers(root):
     return subprocess.run([TOOLS / "check-layers", root], capture_output=True, text=True, timeout=20)
 

@@ -205,23 +205,12 @@ static void draw_row(struct canvas *c, int row, const struct app *a, const struc
     canvas_restyle(c, row, 0, c->cols, INK_SELECTED);
 }
 
-static size_t break_at(const char *text, size_t len, int width)
-{
-    size_t fit = text_fit(text, len, width);
-    for (size_t at = fit; fit < len && at > 0; at--)
-        if (text[at] == ' ')
-            return at;
-    return fit;
-}
-
 /* A text over as many rows as it takes; draws when row is not -1. */
 static int put_text(struct canvas *c, int row, int col, int width, const char *text)
 {
     int rows = 0;
     while (*text) {
-        size_t fit = break_at(text, strlen(text), width);
-        if (fit == 0)
-            break;
+        size_t fit = text_wrap(text, strlen(text), width);
         if (row >= 0)
             canvas_printf(c, row + rows, col, width, STYLE_BOLD, "%.*s", (int)fit, text);
         rows++;

@@ -121,22 +121,13 @@ static void blank(struct card *k)
     k->row += !k->is_tight;
 }
 
-static size_t break_at(const char *text, size_t len, int width)
-{
-    size_t fit = text_fit(text, len, width);
-    for (size_t at = fit; fit < len && at > 0; at--)
-        if (text[at] == ' ')
-            return at;
-    return fit ? fit : len;
-}
-
 /* A step: its sign, then its words over as many rows as they take. */
 static void step(struct card *k, unsigned ink, const char *sign, unsigned style, const char *text)
 {
     if (k->c && k->row < k->bottom)
         canvas_put(k->c, k->row, k->col, 1, ink | STYLE_BOLD, sign);
     while (*text) {
-        size_t fit = break_at(text, strlen(text), k->width - 2);
+        size_t fit = text_wrap(text, strlen(text), k->width - 2);
         if (k->c && k->row < k->bottom)
             canvas_printf(k->c, k->row, k->col + 2, k->width - 2, style, "%.*s", (int)fit, text);
         k->row++;
@@ -149,10 +140,7 @@ static void step(struct card *k, unsigned ink, const char *sign, unsigned style,
  * backslash, as a shell takes it: somebody will copy it. */
 static size_t part_of(const char *line, size_t len, int width)
 {
-    if (text_width(line, len) <= width)
-        return len;
-    size_t fit = break_at(line, len, width - 2);
-    return fit < len ? fit : text_fit(line, len, width - 2);
+    return text_width(line, len) <= width ? len : text_wrap(line, len, width - 2);
 }
 
 static void to_type(struct card *k, const char *text)

@@ -73,27 +73,12 @@ void pager_add_heading(struct pager *p, const char *title)
     pager_add(p, INK_ACCENT | STYLE_BOLD, 0, title);
 }
 
-/* Where to end a line that is too long: before the last blank (or behind the
- * last comma) of its second half, else where the column ends. */
-static size_t wrap_at(const char *s, size_t len, int columns)
-{
-    size_t fit = text_fit(s, len, columns);
-    if (fit >= len)
-        return len;
-    if (fit == 0)
-        fit = text_utf8_len(s, len) ? text_utf8_len(s, len) : 1;
-    for (size_t at = fit; at > fit / 2; at--)
-        if (s[at] == ' ' || s[at - 1] == ',')
-            return at;
-    return fit;
-}
-
 static void add_wrapped(struct pager *p, unsigned style, int indent, const char *s, size_t len)
 {
     int columns = p->width - indent > 10 ? p->width - indent : 10;
     int joined = -1;
     do {
-        size_t n = wrap_at(s, len, columns);
+        size_t n = text_wrap(s, len, columns);
         struct pager_line *line = add_bytes(p, style, indent, s, n);
         if (!line)
             return;

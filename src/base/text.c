@@ -135,6 +135,19 @@ size_t text_fit(const char *s, size_t len, int columns)
     return at;
 }
 
+size_t text_wrap(const char *s, size_t len, int columns)
+{
+    size_t fit = text_fit(s, len, columns);
+    if (fit >= len)
+        return len;
+    if (fit == 0)
+        fit = text_utf8_len(s, len) ? text_utf8_len(s, len) : 1;
+    for (size_t at = fit; at > fit / 2; at--)
+        if (s[at] == ' ' || s[at - 1] == ',')
+            return at;
+    return fit;
+}
+
 int text_width(const char *s, size_t len)
 {
     int columns = 0;

@@ -26,6 +26,9 @@ void text_clean(struct buf *out, const char *s, size_t len, bool keep_lines, boo
 int text_width(const char *s, size_t len);
 /* The longest prefix of s (bytes) that fits into columns. */
 size_t text_fit(const char *s, size_t len, int columns);
+/* Where to end a line that is too long: before the last blank (or behind the last
+ * comma) of its second half, else where the columns end; len when it fits.  Never 0. */
+size_t text_wrap(const char *s, size_t len, int columns);
 
 /* Short figures, always NUL-terminated, at most 7 characters:
  * 0 999 1.2k 38k 142k 1.2M;  0.4s 12s 3m10s 2h05m;  $0.0004 $0.031 $4.21 $120;  1.5 KB 20 MB.

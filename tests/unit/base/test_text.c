@@ -41,6 +41,11 @@ static void test_widths_of_wide_and_combining_characters(void **state)
     assert_int_equal(text_fit("\xe6\xbc\xa2\xe5\xad\x97", 6, 3), 3);
     assert_int_equal(text_fit("abcdef", 6, 4), 4);
     assert_int_equal(text_fit("abc", 3, 0), 0);
+    assert_int_equal(text_wrap("one two three", 13, 13), 13);
+    assert_int_equal(text_wrap("one two three", 13, 9), 7);
+    assert_int_equal(text_wrap("one two,three", 13, 9), 8);
+    assert_int_equal(text_wrap("a longlonglongword", 18, 9), 9); /* no blank in its second half */
+    assert_int_equal(text_wrap("\xe6\xbc\xa2", 3, 1), 3);
 }
 
 typedef void format_fn(char out[TEXT_SHORT_MAX], int64_t n);

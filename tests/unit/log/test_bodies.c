@@ -1,6 +1,6 @@
 /* The body store: every body comes back byte for byte, and a conversation costs
  * little more than what is new in it. */
-#include "tests/unit/test.h"
+#include "tests/unit/tmpdir.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -12,7 +12,6 @@
 #include "log/body_list.h"
 #include "log/sql.h"
 
-static char dir[64];
 static char path[128];
 static struct db *db;
 static struct bodies *bodies;
@@ -36,9 +35,7 @@ static void close_store(void)
 static int set_up(void **state)
 {
     (void)state;
-    snprintf(dir, sizeof dir, "/tmp/spantop-bodies-XXXXXX");
-    assert_non_null(mkdtemp(dir));
-    snprintf(path, sizeof path, "%s/log.db", dir);
+    tmpdir_make(path, sizeof path, "log.db");
     next_call = 1;
     open_store();
     return 0;
@@ -47,10 +44,8 @@ static int set_up(void **state)
 static int tear_down(void **state)
 {
     (void)state;
-    char command[160];
     close_store();
-    snprintf(command, sizeof command, "rm -rf '%s'", dir);
-    return system(command) == 0 ? 0 : -1;
+    return tmpdir_remove(state);
 }
 
 static int64_t seed = 7;

@@ -1,5 +1,5 @@
 /* Facts that go from turn to turn say the same as those read from the whole body. */
-#include "tests/unit/test.h"
+#include "tests/unit/tmpdir.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -8,7 +8,6 @@
 #include "log/bodies.h"
 #include "log/sql.h"
 
-static char dir[64];
 static struct db *db;
 static struct bodies *bodies;
 
@@ -17,9 +16,7 @@ static int set_up(void **state)
     (void)state;
     struct err e = {""};
     char path[128];
-    snprintf(dir, sizeof dir, "/tmp/spantop-facts-XXXXXX");
-    assert_non_null(mkdtemp(dir));
-    snprintf(path, sizeof path, "%s/log.db", dir);
+    tmpdir_make(path, sizeof path, "log.db");
     db = db_open(path, DB_CREATE, &e);
     bodies = db ? bodies_open(db_sqlite(db), &e) : NULL;
     if (!bodies)
@@ -30,11 +27,9 @@ static int set_up(void **state)
 static int tear_down(void **state)
 {
     (void)state;
-    char command[160];
     bodies_free(bodies);
     db_close(db);
-    snprintf(command, sizeof command, "rm -rf '%s'", dir);
-    return system(command) == 0 ? 0 : -1;
+    return tmpdir_remove(state);
 }
 
 #define MARK      ",\"cache_control\":{\"type\":\"ephemeral\"}"

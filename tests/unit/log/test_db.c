@@ -1,5 +1,5 @@
 /* Opening the log: what is made, and every refusal in its own words. */
-#include "tests/unit/test.h"
+#include "tests/unit/tmpdir.h"
 
 #include <fcntl.h>
 #include <stdio.h>
@@ -13,24 +13,13 @@
 #include "log/db.h"
 #include "log/sql.h"
 
-static char dir[64];
 static char path[128];
 
 static int make_dir(void **state)
 {
     (void)state;
-    snprintf(dir, sizeof dir, "/tmp/spantop-db-XXXXXX");
-    assert_non_null(mkdtemp(dir));
-    snprintf(path, sizeof path, "%s/made/log.db", dir);
+    tmpdir_make(path, sizeof path, "made/log.db");
     return 0;
-}
-
-static int remove_dir(void **state)
-{
-    (void)state;
-    char command[160];
-    snprintf(command, sizeof command, "rm -rf '%s'", dir);
-    return system(command) == 0 ? 0 : -1;
 }
 
 static struct db *create(void)
@@ -76,7 +65,7 @@ static void test_a_new_log_is_private(void **state)
     struct db *db = create();
     umask(old);
     char name[160];
-    snprintf(name, sizeof name, "%s/made", dir);
+    snprintf(name, sizeof name, "%s/made", tmpdir);
     assert_int_equal(mode_of(name), 0700);
     assert_int_equal(mode_of(path), 0600);
     snprintf(name, sizeof name, "%s-wal", path);
@@ -182,8 +171,8 @@ static void test_a_log_of_garbage_pages_is_refused(void **state)
 static void test_a_folder_that_others_can_write_is_refused(void **state)
 {
     (void)state;
-    chmod(dir, 0777);
-    snprintf(path, sizeof path, "%s/log.db", dir);
+    chmod(tmpdir, 0777);
+    snprintf(path, sizeof path, "%s/log.db", tmpdir);
     check_refused(DB_CREATE, "others can write to the log's folder");
     assert_int_equal(access(path, F_OK), -1);
 }
@@ -191,7 +180,7 @@ static void test_a_folder_that_others_can_write_is_refused(void **state)
 static void test_a_folder_is_no_log(void **state)
 {
     (void)state;
-    snprintf(path, sizeof path, "%s", dir);
+    snprintf(path, sizeof path, "%s", tmpdir);
     check_refused(DB_READ, "is no plain file");
 }
 
@@ -241,7 +230,7 @@ static void test_a_replaced_log_is_noticed(void **state)
     db_close(db);
 }
 
-#define WITH_DIR(test) cmocka_unit_test_setup_teardown(test, make_dir, remove_dir)
+#define WITH_DIR(test) cmocka_unit_test_setup_teardown(test, make_dir, tmpdir_remove)
 
 int main(void)
 {

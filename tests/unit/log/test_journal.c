@@ -1,5 +1,5 @@
 /* The journal without a gateway: calls in, what a reader then finds. */
-#include "tests/unit/test.h"
+#include "tests/unit/tmpdir.h"
 
 #include <inttypes.h>
 #include <signal.h>
@@ -19,26 +19,15 @@
 
 #define LIMIT_US ((int64_t)15000000) /* to fail, not to measure */
 
-static char dir[64];
 static char path[128];
 static struct journal_options options;
 
 static int make_dir(void **state)
 {
     (void)state;
-    snprintf(dir, sizeof dir, "/tmp/spantop-journal-XXXXXX");
-    assert_non_null(mkdtemp(dir));
-    snprintf(path, sizeof path, "%s/log.db", dir);
+    tmpdir_make(path, sizeof path, "log.db");
     options = (struct journal_options){.path = path, .keep_bodies = true};
     return 0;
-}
-
-static int remove_dir(void **state)
-{
-    (void)state;
-    char command[160];
-    snprintf(command, sizeof command, "rm -rf '%s'", dir);
-    return system(command) == 0 ? 0 : -1;
 }
 
 static struct journal *open_journal(void)
@@ -697,7 +686,7 @@ static void test_the_write_ahead_log_stays_short(void **state)
     db_close(db);
 }
 
-#define WITH_DIR(test) cmocka_unit_test_setup_teardown(test, make_dir, remove_dir)
+#define WITH_DIR(test) cmocka_unit_test_setup_teardown(test, make_dir, tmpdir_remove)
 
 int main(void)
 {

@@ -1,5 +1,5 @@
 /* One gateway a log; its lock file, its health page, the local token. */
-#include "tests/unit/test.h"
+#include "tests/unit/tmpdir.h"
 
 #include <arpa/inet.h>
 #include <fcntl.h>
@@ -16,24 +16,13 @@
 #include "base/clock.h"
 #include "log/peer.h"
 
-static char dir[64];
 static char log_path[96];
 
 static int make_dir(void **state)
 {
     (void)state;
-    snprintf(dir, sizeof dir, "/tmp/spantop-peer-XXXXXX");
-    assert_non_null(mkdtemp(dir));
-    snprintf(log_path, sizeof log_path, "%s/log.db", dir);
+    tmpdir_make(log_path, sizeof log_path, "log.db");
     return 0;
-}
-
-static int remove_dir(void **state)
-{
-    (void)state;
-    char command[96];
-    snprintf(command, sizeof command, "rm -rf '%s'", dir);
-    return system(command) == 0 ? 0 : -1;
 }
 
 static struct peer_lock *take(void)
@@ -56,7 +45,7 @@ static void test_no_lock_file_means_no_gateway(void **state)
     struct err e = {""};
     struct peer p;
     assert_int_equal(peer_find(log_path, &p, &e), 1);
-    snprintf(log_path, sizeof log_path, "%s/absent/log.db", dir);
+    snprintf(log_path, sizeof log_path, "%s/absent/log.db", tmpdir);
     assert_int_equal(peer_find(log_path, &p, &e), 1);
 }
 
@@ -313,7 +302,7 @@ static void test_the_token_is_made_once_and_private(void **state)
     assert_string_equal(first, second);
     assert_int_equal(strlen(first), 8 + 64);
     assert_memory_equal(first, "spantop-", 8);
-    snprintf(file, sizeof file, "%s/token", dir);
+    snprintf(file, sizeof file, "%s/token", tmpdir);
     assert_int_equal(stat(file, &st), 0);
     assert_int_equal(st.st_mode & 0777, 0600);
     assert_int_equal(chmod(file, 0644), 0);
@@ -327,7 +316,7 @@ static void test_a_spoilt_token_is_told(void **state)
     (void)state;
     struct err e = {""};
     char token[LOCAL_TOKEN_MAX], file[128];
-    snprintf(file, sizeof file, "%s/token", dir);
+    snprintf(file, sizeof file, "%s/token", tmpdir);
     FILE *f = fopen(file, "w");
     fputs("spantop-short\n", f);
     fclose(f);
@@ -342,7 +331,7 @@ static void test_racing_processes_get_the_same_token(void **state)
     for (int round = 0; round < ROUNDS; round++) {
         int go[2], out[2];
         char path[128], token[LOCAL_TOKEN_MAX], first[LOCAL_TOKEN_MAX] = "";
-        snprintf(path, sizeof path, "%s/%d/log.db", dir, round);
+        snprintf(path, sizeof path, "%s/%d/log.db", tmpdir, round);
         assert_int_equal(pipe(go) | pipe(out), 0);
         for (int i = 0; i < RACERS; i++) {
             if (fork() != 0)
@@ -369,13 +358,13 @@ static void test_racing_processes_get_the_same_token(void **state)
         assert_int_equal(count, RACERS);
     }
     char command[128];
-    snprintf(command, sizeof command, "test \"$(ls '%s'/0)\" = token", dir);
+    snprintf(command, sizeof command, "test \"$(ls '%s'/0)\" = token", tmpdir);
     assert_int_equal(system(command), 0);
 }
 
 int main(void)
 {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, make_dir, remove_dir)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, make_dir, tmpdir_remove)
     const struct CMUnitTest tests[] = {
         TEST(test_no_lock_file_means_no_gateway),
         TEST(test_an_announced_gateway_is_found),

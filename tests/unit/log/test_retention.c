@@ -1,6 +1,6 @@
 /* The log's bounds: bodies go first, rows later, sums never, and what is left
  * can still be read. */
-#include "tests/unit/test.h"
+#include "tests/unit/tmpdir.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -13,7 +13,6 @@
 #include "log/retention.h"
 #include "log/sql.h"
 
-static char dir[64];
 static char path[128];
 static struct db *db;
 static struct bodies *bodies;
@@ -22,18 +21,8 @@ static struct retention *retention;
 static int make_dir(void **state)
 {
     (void)state;
-    snprintf(dir, sizeof dir, "/tmp/spantop-retention-XXXXXX");
-    assert_non_null(mkdtemp(dir));
-    snprintf(path, sizeof path, "%s/log.db", dir);
+    tmpdir_make(path, sizeof path, "log.db");
     return 0;
-}
-
-static int remove_dir(void **state)
-{
-    (void)state;
-    char command[160];
-    snprintf(command, sizeof command, "rm -rf '%s'", dir);
-    return system(command) == 0 ? 0 : -1;
 }
 
 static void open_store(int64_t max_bytes, int keep_days)
@@ -341,7 +330,7 @@ static void test_the_journal_keeps_its_bound(void **state)
     buf_done(&text);
 }
 
-#define WITH_DIR(test) cmocka_unit_test_setup_teardown(test, make_dir, remove_dir)
+#define WITH_DIR(test) cmocka_unit_test_setup_teardown(test, make_dir, tmpdir_remove)
 
 int main(void)
 {

@@ -2,7 +2,7 @@
 #ifndef SPANTOP_TESTS_LOG_TMPLOG_H
 #define SPANTOP_TESTS_LOG_TMPLOG_H
 
-#include "tests/unit/test.h"
+#include "tests/unit/tmpdir.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,7 +12,6 @@
 #include "log/db.h"
 #include "log/sql.h"
 
-static char tmplog_dir[64];
 static char tmplog_path[96];
 static struct db *tmplog; /* DB_CREATE, open for the length of the test */
 
@@ -20,9 +19,7 @@ static int tmplog_open(void **state)
 {
     (void)state;
     struct err e = {""};
-    snprintf(tmplog_dir, sizeof tmplog_dir, "/tmp/spantop-log-XXXXXX");
-    assert_non_null(mkdtemp(tmplog_dir));
-    snprintf(tmplog_path, sizeof tmplog_path, "%s/log.db", tmplog_dir);
+    tmpdir_make(tmplog_path, sizeof tmplog_path, "log.db");
     tmplog = db_open(tmplog_path, DB_CREATE, &e);
     if (!tmplog)
         fail_msg("%s", e.text);
@@ -32,11 +29,9 @@ static int tmplog_open(void **state)
 static int tmplog_close(void **state)
 {
     (void)state;
-    char command[96];
     db_close(tmplog);
     tmplog = NULL;
-    snprintf(command, sizeof command, "rm -rf '%s'", tmplog_dir);
-    return system(command) == 0 ? 0 : -1;
+    return tmpdir_remove(state);
 }
 
 /* SQL as a person would type it. */

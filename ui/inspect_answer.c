@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/json.h"
 #include "base/text.h"
 #include "log/diff.h"
 #include "ui/columns.h"
@@ -40,15 +41,19 @@ void inspect_block_title(const struct inspect *x, size_t i, struct buf *out)
         buf_printf(out, " %.80s", part->name);
 }
 
-/* A tool's input is laid out member by member once it came whole. */
+/* A tool's input is laid out member by member, also as far as it came. */
 void inspect_block_text(const struct inspect *x, size_t i, struct buf *out)
 {
     const struct content_part *part = &x->answer.parts[i];
-    struct bytes text = {part->text ? part->text : "", part->text_len};
-    if (part->kind == CONTENT_TOOL_USE)
-        diff_layout(text, out);
-    else
-        buf_put(out, text.data, text.len);
+    struct buf whole;
+    if (part->kind != CONTENT_TOOL_USE) {
+        buf_put(out, part->text ? part->text : "", part->text_len);
+        return;
+    }
+    buf_init(&whole);
+    json_complete(part->text ? part->text : "", part->text_len, &whole);
+    diff_layout(buf_bytes(&whole), out);
+    buf_done(&whole);
 }
 
 static void add_block(struct inspect *x, size_t i)

@@ -60,6 +60,11 @@ int json_text(const char *s, struct span v, struct buf *out);
 bool json_int(const char *s, struct span v, int64_t *n);
 bool json_number(const char *s, struct span v, double *n);
 
+/* An object or array that is cut short, ended where it was cut: what is open is closed, a member
+ * without a value is null, half an escape or number is left out.  Appends to out; what
+ * is neither comes out as it stands. */
+void json_complete(const char *s, size_t len, struct buf *out);
+
 /* Append s as a JSON string with quotes; broken UTF-8 becomes U+FFFD. */
 void json_quote(struct buf *out, const char *s, size_t len);
 

@@ -161,6 +161,53 @@ static void test_quote_is_valid_json(void **state)
     buf_done(&out);
 }
 
+static void expect_completed(const char *cut, const char *expected)
+{
+    struct buf out;
+    buf_init(&out);
+    json_complete(cut, strlen(cut), &out);
+    assert_string_equal(out.data, expected);
+    buf_done(&out);
+}
+
+static void test_what_is_cut_short_is_completed(void **state)
+{
+    (void)state;
+    expect_completed("{\"a\":\"x", "{\"a\":\"x\"}");
+    expect_completed("{\"a", "{\"a\":null}");
+    expect_completed("{\"a\" ", "{\"a\" :null}");
+    expect_completed("{\"a\":", "{\"a\":null}");
+    expect_completed("{\"a\":[1, ", "{\"a\":[1]}");
+    expect_completed("{\"a\":1,\"b\":tr", "{\"a\":1,\"b\":null}");
+    expect_completed("[12.", "[null]");
+    expect_completed("[12.5", "[12.5]");
+    expect_completed("[\"x\\u12", "[\"x\"]");
+    expect_completed("[\"x\\", "[\"x\"]");
+    expect_completed("[\"x\\\\", "[\"x\\\\\"]");
+    expect_completed("", "");
+    expect_completed("no json", "no json");
+}
+
+/* Any cut gives a value, and the whole stays as it is. */
+static void test_every_cut_is_completed(void **state)
+{
+    (void)state;
+    static const char whole[] = "{\"file\":\"a\\u00e9\\n\\\\\",\"n\":[-1.5e3, true,{\"x\":null,\"y\":[[],{}]}],\"\":{\"z\":\"\\\"\"}}";
+    for (size_t cut = 1; cut < sizeof whole; cut++) {
+        struct buf out;
+        char *part = malloc(cut); /* nothing behind it */
+        memcpy(part, whole, cut);
+        buf_init(&out);
+        json_complete(part, cut, &out);
+        if (json_skip_value(out.data, out.len, 0) != out.len || strstr(out.data, ",}") || strstr(out.data, ",]"))
+            fail_msg("%.*s became %s", (int)cut, whole, out.data);
+        if (cut == sizeof whole - 1)
+            assert_string_equal(out.data, whole);
+        buf_done(&out);
+        free(part);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -174,6 +221,8 @@ int main(void)
         cmocka_unit_test(test_escapes_resolve),
         cmocka_unit_test(test_numbers),
         cmocka_unit_test(test_quote_is_valid_json),
+        cmocka_unit_test(test_what_is_cut_short_is_completed),
+        cmocka_unit_test(test_every_cut_is_completed),
     };
     return cmocka_run_group_tests_name("json", tests, NULL, NULL);
 }

@@ -392,6 +392,18 @@ static void test_the_answer_lays_tool_calls_out(void **state)
     see("10 in, 300 read from cache, 3 out");
 }
 
+static void test_a_tool_call_that_still_comes_is_laid_out(void **state)
+{
+    (void)state;
+    open_request(REQUEST, "data: {\"type\":\"content_block_start\",\"index\":0,\"content_block\":{\"type\":\"tool_use\",\"id\":\"t2\","
+                          "\"name\":\"Grep\",\"input\":{}}}\n\n"
+                          "data: {\"type\":\"content_block_delta\",\"index\":0,\"delta\":{\"type\":\"input_json_delta\","
+                          "\"partial_json\":\"{\\\"pattern\\\": \\\"nee\"}}\n\n");
+    press("\t");
+    see("Tool call Grep");
+    see("pattern: nee");
+}
+
 static void test_copying_takes_what_the_cursor_is_on(void **state)
 {
     (void)state;
@@ -553,6 +565,7 @@ int main(void)
         WITH_LOG(test_the_cache_tab_of_the_same_request_again),
         WITH_LOG(test_a_call_found_by_its_text_is_opened_there),
         WITH_LOG(test_the_answer_lays_tool_calls_out),
+        WITH_LOG(test_a_tool_call_that_still_comes_is_laid_out),
         WITH_LOG(test_copying_takes_what_the_cursor_is_on),
         WITH_LOG(test_tool_calls_are_joined_to_their_results),
         WITH_LOG(test_results_of_earlier_turns_lead_to_their_calls),

@@ -20,6 +20,7 @@
 #include "cli/client_env.h"
 #include "cli/command.h"
 #include "cli/leave.h"
+#include "cli/split.h"
 #include "cli/start.h"
 #include "log/reader.h"
 
@@ -254,14 +255,28 @@ static void tell_cost(struct cli *c, const struct started *g, const struct befor
     buf_done(&stop);
 }
 
+/* Without a pane nothing is run, and a gateway that was started for it goes again. */
+static int open_pane(struct cli *c, const struct started *g, struct split *pane, struct err *e)
+{
+    struct err ignored;
+    bool stays;
+    if (!args_has(&c->args, "split") || split_open(c, pane, e) == 0)
+        return 0;
+    (void)!gateway_leave(&c->settings, g, &stays, &ignored);
+    return -1;
+}
+
 static int run(struct cli *c, struct err *e)
 {
     struct start_options o = {.settings = &c->settings, .program = c->program};
     struct client_env env;
     struct started gateway = {0};
+    struct split pane = {""};
     bool keeps_key;
+    if (args_has(&c->args, "split") && split_check(e) != 0)
+        return CLI_FAILED;
     if (find_key(&c->settings, &keeps_key, e) != 0 || gateway_start(&o, &gateway, e) != 0 ||
-        client_env_load(&c->settings, &env, e) != 0)
+        client_env_load(&c->settings, &env, e) != 0 || open_pane(c, &gateway, &pane, e) != 0)
         return CLI_FAILED;
     struct before before = look_before(&c->settings, &gateway);
     sigset_t awaited;
@@ -273,18 +288,25 @@ static int run(struct cli *c, struct err *e)
     if (pid < 0)
         return err_set(e, "cannot run %s: %s", c->args.words[0], strerror(errno));
     int status = wait_for_end(pid, &awaited);
+    split_close(&pane); /* before, since its dashboard uses the gateway, too */
     tell_cost(c, &gateway, &before);
     return end_as(status);
 }
 
+static const struct option_spec options[] = {
+    {"split", NULL, "in tmux: the dashboard beside it, until it ends"},
+    {NULL, NULL, NULL},
+};
+
 const struct command command_run = {
     .name = "run",
     .summary = "run a command (claude), its calls through the gateway",
-    .synopsis = "[--] COMMAND ARG…",
+    .synopsis = "[--split] [--] COMMAND ARG…",
     .text = "Starts the gateway if none runs. The environment is changed for that command\n"
             "alone; terminal, signals and exit status are its own. At the end one line tells\n"
             "the cost.",
     .example = "spantop run claude --continue",
+    .options = options,
     .min_words = 1,
     .max_words = (size_t)-1,
     .stops_at_word = true,

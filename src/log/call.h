@@ -75,6 +75,9 @@ struct call {
 
 void call_init(struct call *c); /* everything unknown */
 void call_done(struct call *c);
+/* What from knows replaces what to knew of the same call; from gives its texts away.  A
+ * later try forgets what the one before it sent. */
+void call_merge(struct call *to, struct call *from);
 const char *call_state_name(enum call_state s);
 const char *cost_source_name(enum cost_source s); /* NULL for COST_NONE */
 const char *body_state_name(enum body_state s);

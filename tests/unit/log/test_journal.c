@@ -176,6 +176,13 @@ static void test_a_row_in_the_way_is_replaced(void **state)
     end(j, next, CALL_DONE, answer, sizeof answer - 1);
     wait_for(db, "SELECT count(*) FROM calls WHERE state = 'done' AND session_id = 's1'", 2);
     assert_int_equal(ask(db, "SELECT count(*) FROM calls"), 2);
+    struct journal_stats stats;
+    int64_t until = clock_mono_us() + LIMIT_US;
+    do
+        journal_stats(j, &stats);
+    while (stats.written_calls < 2 && clock_mono_us() < until && usleep(2000) == 0);
+    assert_int_equal(stats.written_calls, 2);
+    assert_string_equal(stats.error, "");
     journal_close(j);
     db_close(db);
 }

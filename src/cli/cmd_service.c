@@ -3,7 +3,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -54,11 +53,10 @@ static int look_at_file(struct job *j, struct err *e)
 
 static int check_key_file(const char *key_file, struct err *e)
 {
-    struct stat st;
     char *key = NULL;
     int r = settings_read_key(key_file, &key, e);
     key_free(key);
-    if (r == 0 && stat(key_file, &st) == 0 && st.st_mode & 077)
+    if (r == 0 && settings_key_is_open(key_file))
         cli_say("others on this machine can read the key: chmod 600 %s", key_file);
     if (r == 0)
         printf("the service reads the Respan key from %s\n", key_file);

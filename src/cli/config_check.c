@@ -43,12 +43,11 @@ static void check_file_mode(struct config_check *check, const char *path)
 static void check_key_file(struct config_check *check, const struct config *c, const struct config_entry *entry,
                            const char *key_file)
 {
-    struct stat st;
     struct err e = {""};
     char *key = NULL;
     if (settings_read_key(key_file, &key, &e) != 0)
         add(check, entry->line, false, xasprintf("%s:%u: key-file: %s", c->path, entry->line, e.text));
-    else if (stat(key_file, &st) == 0 && st.st_mode & 077)
+    else if (settings_key_is_open(key_file))
         add(check, entry->line, true,
             xasprintf("%s:%u: warning: others on this machine can read the key; chmod 600 %s", c->path, entry->line,
                       key_file));

@@ -10,6 +10,7 @@
 #include "base/mem.h"
 #include "base/text.h"
 #include "cli/command.h"
+#include "cli/config_check.h"
 #include "cli/doctor.h"
 #include "cli/probe.h"
 #include "cli/reconcile_read.h"
@@ -102,6 +103,35 @@ static void check_log(struct report *r, const struct settings *s)
     check_space(r, s->log_path);
 }
 
+static void check_config_file(struct report *r, const char *path, bool *tells_of_key, const char *key_file)
+{
+    struct config_check check;
+    struct err e;
+    if (config_check_file(&check, path, &e) != 0) {
+        report_add(r, "config", CHECK_FAIL, NULL, "%s", e.text);
+        return;
+    }
+    for (size_t i = 0; i < check.count; i++) {
+        const struct config_finding *f = &check.findings[i];
+        report_add(r, "config", f->is_warning ? CHECK_WARN : CHECK_FAIL, "spantop config check", "%s", f->text);
+        *tells_of_key = *tells_of_key || (key_file && strstr(f->text, key_file));
+    }
+    if (check.count == 0)
+        report_ok(r, "config", "%s has no fault", path);
+    config_check_done(&check);
+}
+
+/* What no command refuses: files that are not there, and that others may read. */
+static void check_config(struct report *r, const struct settings *s)
+{
+    bool is_told = false;
+    if (s->config_path)
+        check_config_file(r, s->config_path, &is_told, s->key_file);
+    if (s->key_file && !is_told && settings_key_is_open(s->key_file))
+        report_add(r, "key_file", CHECK_WARN, "chmod 600 that file", "others on this machine can read the key in %s",
+                   s->key_file);
+}
+
 static void check_catalog(struct report *r)
 {
     struct err warning = {""};
@@ -127,6 +157,7 @@ void doctor_check_gateway(struct report *r, const struct settings *s)
     else
         check_running(r, &p);
     check_log(r, s);
+    check_config(r, s);
     check_catalog(r);
 }
 

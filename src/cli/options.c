@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/buf.h"
@@ -370,6 +371,12 @@ int settings_key(const struct settings *s, char **key, struct err *e)
         return 0;
     }
     return s->key_file ? settings_read_key(s->key_file, key, e) : 0;
+}
+
+bool settings_key_is_open(const char *path)
+{
+    struct stat st;
+    return stat(path, &st) == 0 && (st.st_mode & 077) != 0;
 }
 
 void key_free(char *key)

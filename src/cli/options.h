@@ -71,6 +71,8 @@ NODISCARD int settings_key(const struct settings *s, char **key, struct err *e);
 NODISCARD int settings_read_key(const char *path, char **key, struct err *e);
 /* Does it come from RESPAN_API_KEY? */
 bool settings_key_is_in_environment(void);
+/* May anybody but its owner read the file? */
+bool settings_key_is_open(const char *path);
 void key_free(char *key);
 
 #endif

@@ -108,6 +108,23 @@ def test_a_key_file_others_can_read_is_warned_of(stage, config):
     assert done.returncode == 1 and "holds a space" in done.stdout and "two words" not in done.stdout
 
 
+def test_doctor_tells_what_no_command_refuses(stage, config):
+    key_file = stage.folder / "key"
+    key_file.write_text("file-key-5678\n")
+    key_file.chmod(0o644)
+    path = config("ca-file = /nonexistent.pem\n")
+
+    def checks(*args):
+        told = json.loads(stage.run("doctor", "--json", "--upstream", "http://127.0.0.1:9/api/anthropic/", *args).stdout)["checks"]
+        return {(c["id"], c["state"]): c["message"] for c in told if c["id"] in ("config", "key_file")}
+    told = checks("--key-file", key_file)
+    assert f"{path}:1: ca-file" in told["config", "fail"] and str(key_file) in told["key_file", "warn"]
+    config(f"key-file = {key_file}\n")  # then the file's check tells it
+    assert list(checks()) == [("config", "warn")]
+    key_file.chmod(0o600)
+    assert list(checks()) == [("config", "ok")]
+
+
 def test_the_example_is_good_as_it_stands_and_when_all_of_it_holds(stage, config):
     example = stage.run("config", "example").stdout
     config(example)

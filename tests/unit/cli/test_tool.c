@@ -1,28 +1,16 @@
 /* Running another program. */
-#include "tests/unit/test.h"
-
-#include <stdio.h>
-#include <stdlib.h>
+#include "tests/unit/tmpdir.h"
 
 #include "base/mem.h"
 #include "cli/tool.h"
 
-static char folder[64];
+static char pid_file[96];
 
 static int set_up(void **state)
 {
     (void)state;
-    snprintf(folder, sizeof folder, "/tmp/spantop-tool-XXXXXX");
-    return mkdtemp(folder) ? 0 : -1;
-}
-
-static int tear_down(void **state)
-{
-    (void)state;
-    char *command = xasprintf("rm -r %s", folder);
-    int r = system(command);
-    free(command);
-    return r;
+    tmpdir_make(pid_file, sizeof pid_file, "pid");
+    return 0;
 }
 
 static void test_run_gives_status_and_both_outputs(void **state)
@@ -57,14 +45,14 @@ static void test_too_much_output_does_not_hold_it_up(void **state)
 static void test_what_it_leaves_running_is_not_waited_for(void **state)
 {
     (void)state;
-    char *command = xasprintf("sleep 600 >/dev/null 2>&1 & echo $! > %s/pid", folder);
+    char *command = xasprintf("sleep 600 >/dev/null 2>&1 & echo $! > %s", pid_file);
     const char *const argv[] = {"sh", "-c", command, NULL};
     struct buf out;
     buf_init(&out);
     assert_int_equal(tool_run(argv, &out), 0); /* or the test runs into its limit */
     buf_done(&out);
     free(command);
-    command = xasprintf("kill $(cat %s/pid)", folder);
+    command = xasprintf("kill $(cat %s)", pid_file);
     assert_int_equal(system(command), 0);
     free(command);
 }
@@ -72,9 +60,9 @@ static void test_what_it_leaves_running_is_not_waited_for(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(test_run_gives_status_and_both_outputs, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_too_much_output_does_not_hold_it_up, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_what_it_leaves_running_is_not_waited_for, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_run_gives_status_and_both_outputs, set_up, tmpdir_remove),
+        cmocka_unit_test_setup_teardown(test_too_much_output_does_not_hold_it_up, set_up, tmpdir_remove),
+        cmocka_unit_test_setup_teardown(test_what_it_leaves_running_is_not_waited_for, set_up, tmpdir_remove),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -220,9 +220,8 @@ static void put_waiting(struct card *k, const struct app *a)
     if (d->has_health && d->health.refused > 0) {
         snprintf(text, sizeof(text), "A request came, and was refused %s", refusal_words(d->health.refusal));
         step(k, INK_BAD, glyphs()->cross, STYLE_BOLD, text);
-    } else {
-        step(k, INK_ACCENT, glyph_spinner(d->now_ms), STYLE_BOLD, "Waiting for the first call.");
     }
+    step(k, INK_ACCENT, glyph_spinner(d->now_ms), STYLE_BOLD, "Waiting for the first call.");
 }
 
 static void put_demo(struct card *k, bool by_key)

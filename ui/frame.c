@@ -278,18 +278,23 @@ static bool is_always_told(const struct key_binding *k)
     return k->action == ACTION_HELP || k->action == ACTION_LEAVE || k->action == ACTION_BACK;
 }
 
+/* What would do nothing now is not told. */
+static bool does_something(const struct app *a, const struct key_binding *k)
+{
+    return (k->action != ACTION_OPEN || app_can_open(a)) && (k->action != ACTION_DEMO || a->o->play_demo);
+}
+
 static void draw_hints(struct canvas *c, int row, const struct app *a)
 {
     const struct key_binding *k;
     unsigned place = app_place(a);
-    bool can_open = app_can_open(a);
     int kept = 0, at = 1;
     for (size_t i = 0; (k = keys_at(place, i)); i++)
         if (is_always_told(k))
             kept += hint_width(k);
     for (size_t i = 0; (k = keys_at(place, i)); i++) {
         bool always = is_always_told(k);
-        if (!k->hint || (k->action == ACTION_OPEN && !can_open) || (!always && at + hint_width(k) + kept > c->cols))
+        if (!k->hint || !does_something(a, k) || (!always && at + hint_width(k) + kept > c->cols))
             continue;
         kept -= always ? hint_width(k) : 0;
         at = draw_hint(c, row, at, k);

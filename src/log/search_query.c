@@ -246,11 +246,15 @@ static bool read_word(void *arg, struct bytes word, struct span at)
     for (size_t i = 0; i < q->term_count; i++) {
         struct term *t = &q->terms[i];
         uint64_t next = 0;
-        for (size_t w = 0; w < t->count; w++)
-            if ((w == 0 || (t->state >> (w - 1) & 1)) && is_word(q, t, w, word))
-                next |= (uint64_t)1 << w;
+        bool is_whole = false;
+        for (size_t w = 0; w < t->count; w++) {
+            if ((w > 0 && !(t->state >> (w - 1) & 1)) || !is_word(q, t, w, word))
+                continue;
+            next |= (uint64_t)1 << w;
+            is_whole = w == t->count - 1;
+        }
         t->state = next;
-        if (next >> (t->count - 1) & 1)
+        if (is_whole)
             found(q, t, at.off + at.len);
     }
     return q->missing > 0;

@@ -81,6 +81,9 @@ static void reopen_log(struct gateway *g)
     if (route_watch_reopen(g->routes, &e) != 0)
         diag_line("the routes hold as they were: %s", e.text);
     budgets_reopen(g->budgets);
+    g->peer.files = log_files_at(g->options->log_path);
+    if (peer_lock_announce(g->lock, &g->peer, &e) != 0)
+        diag_line("%s", e.text);
 }
 
 const struct route_set *gateway_routes(struct gateway *g)
@@ -240,6 +243,7 @@ static int announce(struct gateway *g, struct err *e)
     g->peer.started_at = clock_wall_ms();
     snprintf(g->peer.upstream, sizeof g->peer.upstream, "%s%s/", g->base.origin, g->base.path);
     snprintf(g->peer.version, sizeof g->peer.version, "%s", SPANTOP_VERSION);
+    g->peer.files = log_files_at(g->options->log_path);
     return peer_lock_announce(g->lock, &g->peer, e);
 }
 

@@ -26,6 +26,7 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/sys.h"
+#include "log/peer.h"
 #include "log/reserve.h"
 #include "log/schema.h"
 #include "log/sql.h"
@@ -264,6 +265,11 @@ struct db *db_open(const char *path, enum db_mode mode, struct err *e)
         goto fail;
     db->dev = st.st_dev;
     db->ino = st.st_ino;
+    if (mode != DB_CREATE && stale_wal_is_at(path, peer_last_files(path))) {
+        err_set(e, "beside the log %s lies the write-ahead log of another that was there before; a gateway that runs, or the next "
+                "to start, sets it aside: try again then", path);
+        goto fail;
+    }
     if (mode != DB_READ)
         reserve_drop_if_full(path);
     if (open_sqlite(db, mode, e) != 0 || prepare_log(db, mode, e) != 0 || start_wal(db, mode, e) != 0)

@@ -46,6 +46,7 @@ struct writer {
     struct reserve *reserve;
     sqlite3_stmt *put_progress;
     sqlite3_stmt *set_next_id;
+    sqlite3_stmt *read_any;
     int64_t ids_limit;
     struct queue_op *ops; /* taken from the queue, not yet looked at */
     /* for the next commit, beside the batch */
@@ -68,7 +69,8 @@ static int prepare(struct writer *w, struct err *e)
                                   " VALUES(?,?,?,?,?)",
                                   e);
     w->set_next_id = sql_prepare(w->sq, "UPDATE meta SET value = ? WHERE key = 'next_call_id'", e);
-    return w->put_progress && w->set_next_id ? 0 : -1;
+    w->read_any = sql_prepare(w->sq, "SELECT value FROM meta WHERE key = 'next_call_id'", e);
+    return w->put_progress && w->set_next_id && w->read_any ? 0 : -1;
 }
 
 static int set_next_id(struct writer *w, int64_t id, struct err *e)
@@ -126,6 +128,7 @@ static void close_log(struct writer *w)
     batch_free(w->batch);
     sqlite3_finalize(w->put_progress);
     sqlite3_finalize(w->set_next_id);
+    sqlite3_finalize(w->read_any);
     db_close(w->db);
 }
 
@@ -209,6 +212,7 @@ static int change_log(struct writer *w, struct err *e)
     w->wal = fresh.wal;
     w->put_progress = fresh.put_progress;
     w->set_next_id = fresh.set_next_id;
+    w->read_any = fresh.read_any;
     w->ids_limit = fresh.ids_limit;
     tell_other_log(w, is_new, is_carried);
     return 0;
@@ -455,6 +459,17 @@ static void give_ids_back(struct writer *w)
         diag_line("the log %s: %s", db_path(w->db), e.text);
 }
 
+/* The first to read after a commit writes into the -shm how far it reads, and when the
+ * disk stands still a page of that file may stand still, too.  So the first is
+ * this thread and never the proxy's, which looks at the routes at every call. */
+static void leave_read_mark(struct writer *w)
+{
+    if (!wal_was_written(w->wal))
+        return;
+    (void)sqlite3_step(w->read_any);
+    sqlite3_reset(w->read_any);
+}
+
 /* One round; false when the queue was stopped and nothing is left to write. */
 static bool work(struct writer *w, int64_t *stopping_since_us)
 {
@@ -475,6 +490,7 @@ static bool work(struct writer *w, int64_t *stopping_since_us)
     w->progress = (struct queue_take){0};
     if (!t.is_stopping) {
         step_others(w);
+        leave_read_mark(w);
         return true;
     }
     if (*stopping_since_us == 0)

@@ -55,6 +55,7 @@ static bool parse_peer(const char *text, size_t len, struct peer *p)
     peer_json_text(object, "version", p->version, sizeof p->version);
     p->pid = peer_json_number(object, "pid");
     p->started_at = peer_json_number(object, "started_at");
+    p->files = (struct log_files){peer_json_number(object, "log_inode"), peer_json_number(object, "wal_inode")};
     cJSON_Delete(object);
     return good;
 }
@@ -101,6 +102,7 @@ struct peer_lock *peer_lock_take(const char *log_path, struct err *e)
     char *path = lock_path(log_path);
     char *dir = file_dir_of(log_path);
     struct peer_lock *lock = NULL;
+    struct peer last;
     int64_t give_up_us = clock_mono_us() + TAKE_PATIENCE_US;
     int fd = -1;
     int rc = file_make_dir(dir, e);
@@ -116,6 +118,8 @@ struct peer_lock *peer_lock_take(const char *log_path, struct err *e)
     }
     if (rc != 0)
         goto out;
+    if (read_peer(fd, &last) && stale_wal_is_at(log_path, last.files))
+        stale_wal_set_aside(log_path);
     /* What the last holder wrote must not be taken for ours. */
     if (ftruncate(fd, 0) != 0) {
         err_set(e, "the lock file %s cannot be written: %s", path, strerror(errno));
@@ -139,6 +143,8 @@ int peer_lock_announce(struct peer_lock *l, const struct peer *p, struct err *e)
     cJSON_AddStringToObject(object, "upstream", p->upstream);
     cJSON_AddStringToObject(object, "version", p->version);
     cJSON_AddNumberToObject(object, "started_at", (double)p->started_at);
+    cJSON_AddNumberToObject(object, "log_inode", (double)p->files.log);
+    cJSON_AddNumberToObject(object, "wal_inode", (double)p->files.wal);
     char *text = cJSON_PrintUnformatted(object);
     cJSON_Delete(object);
     size_t len = text ? strlen(text) : 0;
@@ -184,6 +190,19 @@ static int look(const char *path, struct peer *p, struct err *e)
         rc = read_peer(fd, p) ? 0 : 2;
     close(fd);
     return rc;
+}
+
+struct log_files peer_last_files(const char *log_path)
+{
+    struct peer last = {0};
+    char *path = lock_path(log_path);
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd >= 0) {
+        (void)read_peer(fd, &last);
+        close(fd);
+    }
+    free(path);
+    return last.files;
 }
 
 int peer_find(const char *log_path, struct peer *p, struct err *e)

@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "base/err.h"
+#include "log/stale_wal.h"
 
 struct peer {
     char address[64];      /* 127.0.0.1:4777 */
@@ -18,10 +19,12 @@ struct peer {
     char upstream[256];
     char version[32];
     int64_t started_at;
+    struct log_files files; /* that it has open */
 };
 
 /* Gateway: become the one of this log.  NULL: another holds it (e names address
- * and pid), or the file cannot be had.  Makes the log's folder when missing. */
+ * and pid), or the file cannot be had.  Makes the log's folder when missing, and sets
+ * a stale write-ahead log aside (stale_wal.h). */
 struct peer_lock;
 struct peer_lock *peer_lock_take(const char *log_path, struct err *e);
 NODISCARD int peer_lock_announce(struct peer_lock *l, const struct peer *p, struct err *e);
@@ -30,6 +33,9 @@ void peer_lock_free(struct peer_lock *l);
 /* Others: 0 and *p filled when a gateway holds the lock; 1 when none does; -1 on error.
  * Waits up to 3 s for a gateway that is just starting to say where it listens. */
 NODISCARD int peer_find(const char *log_path, struct peer *p, struct err *e);
+
+/* The files that the last gateway had open, be it dead or not; all 0: unknown. */
+struct log_files peer_last_files(const char *log_path);
 
 struct peer_health {
     char instance[65];     /* the token of the lock file */

@@ -27,6 +27,7 @@ struct wal {
     struct db *writer;
     struct db *own;
     int pages;    /* in the file after the last commit */
+    bool is_written;
     int tried_at; /* pages when the journal's thread last tried */
     pthread_t thread;
     pthread_mutex_t at_work; /* held while a checkpoint runs: there can be one only */
@@ -42,6 +43,7 @@ static int note_pages(void *arg, sqlite3 *sq, const char *name, int pages)
     (void)name;
     struct wal *w = arg;
     w->pages = pages;
+    w->is_written = true;
     return SQLITE_OK;
 }
 
@@ -132,6 +134,13 @@ void wal_step(struct wal *w)
         want(w);
     else if (w->pages >= w->tried_at + STEP_PAGES)
         checkpoint_in_step(w);
+}
+
+bool wal_was_written(struct wal *w)
+{
+    bool was = w->is_written;
+    w->is_written = false;
+    return was;
 }
 
 bool wal_is_too_long(const struct wal *w)

@@ -15,6 +15,8 @@ struct wal *wal_open(struct db *writer, struct err *e);
 void wal_close(struct wal *w);
 /* After a commit, outside of any transaction. */
 void wal_step(struct wal *w);
+/* Was anything committed since this was asked last? */
+bool wal_was_written(struct wal *w);
 /* Above 64 MB after the last commit: a reader hinders every checkpoint. */
 bool wal_is_too_long(const struct wal *w);
 

@@ -9,6 +9,7 @@ import json
 import os
 import pathlib
 import re
+import shutil
 import signal
 import sqlite3
 import subprocess
@@ -271,6 +272,56 @@ def test_log_put_in_its_place_is_written_on(stage, sim, gateway, is_wal_left):
     check_integrity(gateway.log)
 
 
+def test_log_put_over_the_write_ahead_log_of_a_dead_gateway(stage, sim, gateway):
+    """SQLite alone would take that for the new log's and ruin both."""
+    before = ask(gateway, 2)
+    gateway.log.wait_calls(2)
+    copy = copy_of(gateway)
+    after = ask(gateway, 200)
+    gateway.log.wait_calls(202)
+    gateway.kill()
+    wal = pathlib.Path(f"{gateway.log.path}-wal").read_bytes()
+    assert len(wal) > 100_000
+    os.rename(copy, gateway.log.path)
+    for words in ["calls"], ["model", "claude-opus-5-5"]:
+        done = stage.run("--log", gateway.log.path, *words)
+        assert done.returncode == 1 and len(done.stderr.splitlines()) == 1 and "write-ahead log of another" in done.stderr, done
+    again = stage.gateway(sim, log=gateway.log.path)
+    assert pathlib.Path(f"{gateway.log.path}-wal.old").read_bytes() == wal and "-wal.old" in again.stderr
+    ids = ask(again, 2)
+    assert [row["id"] for row in again.log.wait_calls(4)] == before + ids
+    check_integrity(again.log)
+
+
+def test_folder_copied_whole_keeps_what_its_write_ahead_log_has(stage, sim, gateway):
+    ids = ask(gateway, 20)
+    gateway.log.wait_calls(20)
+    gateway.kill()
+    copied = stage.folder / "copied"
+    copied.mkdir(mode=0o700)
+    for path in stage.folder.glob("log.db*"):
+        shutil.copy(path, copied)
+    again = stage.gateway(sim, log=copied / "log.db")
+    assert [row["id"] for row in again.log.calls()] == ids
+
+
+def test_nobody_reads_a_log_just_put_in_place_before_the_gateway_has_it(stage, sim, gateway):
+    ask(gateway, 5)
+    gateway.log.wait_calls(5)
+    copy = copy_of(gateway)
+    ask(gateway, 100)
+    gateway.log.wait_calls(105)
+    gateway.signal(signal.SIGSTOP)
+    os.rename(copy, gateway.log.path)
+    done = stage.run("--log", gateway.log.path, "calls")
+    assert done.returncode == 1 and "try again" in done.stderr, done
+    gateway.signal(signal.SIGCONT)
+    wait_notice(gateway)
+    shown = stage.run("--log", gateway.log.path, "calls", "--json")
+    assert shown.returncode == 0 and len(json.loads(shown.stdout)) == 5
+    check_integrity(gateway.log)
+
+
 def test_what_is_no_log_is_left_alone_and_calls_wait(stage, sim, gateway):
     ask(gateway)
     gateway.log.wait_calls(1)
@@ -486,11 +537,25 @@ def ext4(stage, tmp_path):
     return stage.add(Disk(tmp_path, "ext4", 32))
 
 
-def test_frozen_disk_stops_no_stream(stage, sim, ext4):
-    """Every write hangs, as on a disk that is about to die."""
+def wait_commits(log):
+    """Until nothing is written any more, told without reading the log: a reader leaves its mark there."""
+    wal, sizes = pathlib.Path(f"{log.path}-wal"), []
+
+    def stands_still():
+        sizes.append(wal.stat().st_mtime_ns)
+        return len(sizes) > 50 and len(set(sizes[-50:])) == 1
+
+    wait_for(stands_still, what="the last commit")
+
+
+@pytest.mark.parametrize("is_read", [True, False], ids=["read by others", "read by nobody"])
+def test_frozen_disk_stops_no_stream(stage, sim, ext4, is_read):
+    """Every write hangs, as on a disk that is about to die: a write into shared memory that is a file's, too."""
     gateway = stage.gateway(sim, log=ext4.log)
     ask(gateway)
-    gateway.log.wait_calls(1)
+    wait_commits(gateway.log)
+    if is_read:
+        gateway.log.wait_calls(1)
     ext4.freeze()
     ids = ask(gateway, 30)
     with gateway.connect() as client:  # a stream goes on, too

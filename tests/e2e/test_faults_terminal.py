@@ -59,7 +59,7 @@ def commands():
                 ["report", "--html", "-"], ["export"], ["export", "--har"], ["export", "--csv"], ["export", "--otlp"],
                 ["export", "--html", "-", "--session", "s"],
                 ["config"], ["config", "show"], ["config", "check"], ["config", "example"], ["service"],
-                ["completion", "bash"], ["completion", "zsh"], ["completion", "fish"], ["reconcile"], ["calls", "--follow"])
+                ["completion", "bash"], ["completion", "zsh"], ["completion", "fish"], ["reconcile"], ["calls", "--follow"], ["alarms"], ["alarms", "--json"])
 
 
 def test_every_command_bears_a_reader_that_left(stage, sim, gateway):

@@ -534,9 +534,9 @@ static void test_too_much_for_a_clipboard_goes_to_a_private_file(void **state)
     char *body = long_request(20000), path[128];
     struct stat st;
     open_request(body, NULL);
-    setenv("XDG_CACHE_HOME", tmplog_dir, 1);
+    setenv("XDG_CACHE_HOME", tmpdir, 1);
     press("y");
-    snprintf(path, sizeof path, "%s/spantop/call-3.txt", tmplog_dir);
+    snprintf(path, sizeof path, "%s/spantop/call-3.txt", tmpdir);
     see("Too large for the clipboard (329 KB), so written to");
     see(path);
     assert_null(app.copy_text);

@@ -14,6 +14,9 @@
 #include "cli/output.h"
 #include "cli/values.h"
 
+#define HELP_COLUMNS 80
+#define HELP_HEAD    25 /* the option, before what it does */
+
 const struct command *const commands[] = {
     &command_serve,
     &command_stop,
@@ -84,7 +87,8 @@ static void print_option(const struct option_spec *s, const char *help)
     char head[64];
     snprintf(head, sizeof head, "--%s%s%s", s->name, s->value ? " " : "", s->value ? s->value : "");
     printf("  %-22s %s", head, help);
-    if (s->fallback)
+    bool fits = s->fallback && HELP_HEAD + strlen(help) + strlen(s->fallback) + 3 <= HELP_COLUMNS;
+    if (fits) /* what does not stands in spantop.conf(5) */
         printf(" (%s)", s->fallback);
     putchar('\n');
 }

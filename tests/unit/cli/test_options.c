@@ -78,6 +78,9 @@ static void test_defaults(void **state)
     assert_non_null(strstr(s.log_path, "/.local/share/spantop/log.db"));
     assert_true(s.keep_bodies && s.color);
     assert_int_equal(s.keep_days, 0);
+    char alarms[ALARM_LIMITS_TEXT_MAX]; /* what is told is what holds */
+    alarm_limits_text(&s.alarms, alarms);
+    assert_string_equal(option_find(common_options, "alarms", 6)->fallback, alarms);
     settings_done(&s);
 }
 

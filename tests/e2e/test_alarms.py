@@ -1,6 +1,7 @@
 """Alarms: what raises one, where it is told, and the user's own command."""
 import json
 import os
+import sqlite3
 from concurrent.futures import ThreadPoolExecutor
 
 from spantop import KEY, wait_for
@@ -221,3 +222,23 @@ def test_the_command_lists_them(stage, sim):
     assert [(t["id"], t["kind"], t["session_id"], t["call_id"], t["is_over"]) for t in told] == [(2, "storm", second["session_id"], 2, False)]
     assert stage.run("alarms", "--last", "none", *where).returncode == 2
     assert stage.run("alarms", "--log", stage.folder / "nosuch.db").returncode == 1
+
+
+def test_a_log_that_cannot_be_written_for_a_while(stage, sim):
+    """The commit is tried again: one row, one word to the user's command, and none before the row is there."""
+    gateway = stage.gateway(sim, "--on-alarm", SLOW.format(stage.folder))
+    sim.faults({"status": 529, "times": 12})
+    lock = sqlite3.connect(gateway.log.path)
+    lock.execute("BEGIN IMMEDIATE")
+    for _ in range(12):
+        assert ask(gateway).status == 529
+    wait_for(lambda: gateway.health()["problem"], what="the gateway to say that it cannot write")
+    assert told(stage) == {}
+    lock.rollback()
+    lock.close()
+    gateway.log.wait_calls(12)
+    alarm, = wait_alarms(gateway)
+    assert (alarm["id"], alarm["kind"]) == (1, "storm")
+    wait_for(lambda: told(stage), what="the command to have run")
+    assert json.loads(told(stage)[alarm["call_id"]].split("\n")[0])["id"] == 1
+    assert len(told(stage)) == 1

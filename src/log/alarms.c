@@ -119,12 +119,13 @@ struct about {
     int64_t call_id;
 };
 
-/* Was it told within the last ten minutes? */
+/* Was it told within the last ten minutes?  What lies further ahead was told before the
+ * clock was set back. */
 static bool is_told(struct alarms *a, const struct about *about)
 {
     uint64_t name = name_of(about->subject, (uint64_t)about->kind);
     const struct told *t = told_slot(a, name);
-    return t->name == name && about->at - t->at < ALARM_REST_MS;
+    return t->name == name && llabs(about->at - t->at) < ALARM_REST_MS;
 }
 
 static void raise_alarm(struct alarms *a, const struct about *about, const char *text)

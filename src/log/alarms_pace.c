@@ -1,6 +1,7 @@
 #include "log/alarms_pace.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/mem.h"
 #include "log/alarms_usual.h"
@@ -72,6 +73,13 @@ static void turn_step(struct session *s, int64_t step)
         s->counts[++s->step % STEPS] = 0;
 }
 
+/* The clock was set back: were these calls counted as of now, an hour's would be a minute's. */
+static void begin_anew(struct session *s, int64_t at_ms)
+{
+    memset(s->counts, 0, sizeof s->counts);
+    s->step = at_ms / STEP_MS;
+}
+
 static int64_t usual_pace(const struct paces *p, const struct session *s)
 {
     if (s->minutes.count >= OWN_LEAST)
@@ -82,7 +90,9 @@ static int64_t usual_pace(const struct paces *p, const struct session *s)
 bool pace_count(struct paces *p, uint64_t name, int64_t at_ms, int64_t limit, struct pace *now)
 {
     struct session *s = find(p, name);
-    if (at_ms < s->used_at) /* the clock was set back, or calls cross: all of them are now */
+    if (at_ms < s->used_at - MINUTE_MS)
+        begin_anew(s, at_ms);
+    else if (at_ms < s->used_at) /* calls cross: all of them are now */
         at_ms = s->used_at;
     s->used_at = at_ms;
     turn_minute(p, s, at_ms / MINUTE_MS);

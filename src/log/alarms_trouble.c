@@ -57,9 +57,10 @@ static void why(const struct call *c, char *out, size_t size)
         snprintf(out, size, "%.50s", c->error_type);
 }
 
+/* Calls cross, and the clock may have been set back since. */
 static bool is_near(const struct ended *c, int64_t now_ms)
 {
-    return c->at > 0 && now_ms - c->at < TROUBLE_SPAN_MS;
+    return c->at > 0 && llabs(now_ms - c->at) < TROUBLE_SPAN_MS;
 }
 
 static struct tally tally(const struct trouble *t, int64_t now_ms, const uint64_t *session)

@@ -386,6 +386,26 @@ static void test_the_past_is_learned_and_not_told(void **state)
     assert_string_equal(raised(), "ttft: claude-opus-5-5: the first token takes 9.0s, usually 1.0s");
 }
 
+/* NTP sets a clock right that was hours ahead: what was told and counted then is no longer "now". */
+static void test_a_clock_set_back_neither_silences_nor_raises(void **state)
+{
+    (void)state;
+    const int64_t back = 3 * 60 * MINUTE;
+    struct one dear = {.session = "s", .at = T0, .cache_break = "tool: Bash", .break_microusd = 620000};
+    struct one bad = {.session = "b", .at = T0, .state = CALL_ERROR, .status = 529, .error = "overloaded_error"};
+    play(&dear);
+    many(bad, 9, SECOND);
+    assert_string_equal(raised(), "cache_break: a cache break cost $0.620: tool: Bash");
+    dear.at -= back;
+    play(&dear);
+    assert_string_equal(raised(), "cache_break: a cache break cost $0.620: tool: Bash");
+    bad.at -= back;
+    play(&bad); /* the tenth, but hours from the others */
+    assert_string_equal(raised(), "");
+    many((struct one){.session = "s", .at = T0 - back + MINUTE}, 200, 20 * SECOND); /* three a minute */
+    assert_string_equal(raised(), "");
+}
+
 static void test_limits_that_are_off(void **state)
 {
     (void)state;
@@ -419,6 +439,7 @@ int main(void)
         RULE(test_waits_that_are_long_but_few_or_not_far_above),
         RULE(test_a_full_context_is_told_until_it_is_over),
         RULE(test_the_past_is_learned_and_not_told),
+        RULE(test_a_clock_set_back_neither_silences_nor_raises),
         RULE(test_limits_that_are_off),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

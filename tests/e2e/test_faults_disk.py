@@ -197,6 +197,7 @@ def test_log_that_goes_away_is_begun_anew(stage, sim, gateway, how):
     switch(stage, gateway, "claude-haiku-4-5")
     before = ask(gateway, 3)
     gateway.log.wait_calls(3)
+    gateway.log.execute("INSERT INTO setting VALUES('ui.alarms_seen', '57'), ('somebody.s', 'kept')")
     AWAY[how](gateway.log.path)
     told = wait_notice(gateway)
     assert told in gateway.stderr and status(stage, gateway)["notice"] == told
@@ -213,6 +214,8 @@ def test_log_that_goes_away_is_begun_anew(stage, sim, gateway, how):
     else:
         wait_well(gateway)
         assert [row["set_model"] for row in gateway.log.query("SELECT * FROM routes")] == ["claude-haiku-4-5"]
+        settings = gateway.log.query("SELECT key FROM setting WHERE key IN ('ui.alarms_seen', 'somebody.s')")
+        assert settings == [{"key": "somebody.s"}], "the new log's alarms begin at 1: nobody has seen those"
 
     switch(stage, gateway, "claude-opus-5-5")
     wait_well(gateway)

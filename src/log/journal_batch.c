@@ -486,6 +486,7 @@ int64_t batch_search_due_us(const struct batch *b)
 void batch_step_search(struct batch *b)
 {
     search_index_step(b->search);
+    retention_notice(b->retention);
 }
 
 void batch_step_alarms(struct batch *b)

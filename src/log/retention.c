@@ -162,6 +162,14 @@ void retention_written(struct retention *r)
     r->is_changed = true;
 }
 
+void retention_notice(struct retention *r)
+{
+    int64_t soon = clock_mono_us() + LOOK_US;
+    r->is_changed = true;
+    if (r->due_us > soon)
+        r->due_us = soon;
+}
+
 /* A gateway that nobody calls keeps its promise to forget, too: midnight ends
  * the epoch without a batch. */
 static int end_old_day(struct retention *r, struct err *e)

@@ -29,6 +29,8 @@ void retention_free(struct retention *r);
  * every call that began. */
 NODISCARD int retention_write(struct retention *r, int64_t stored, int64_t next_call, struct err *e);
 void retention_written(struct retention *r);
+/* The log has grown by something else than a batch. */
+void retention_notice(struct retention *r);
 
 /* When to step next (monotonic); steps before are free to skip. */
 int64_t retention_due_us(const struct retention *r);

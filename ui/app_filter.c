@@ -54,9 +54,12 @@ static int apply(struct app *a, const char *text, struct err *e)
     a->view_due_us = 0;
     if (a->view == VIEW_CACHE)
         lists_load(a);
-    if (feed_follow(&a->feed, a->db, e) < 0)
+    if (feed_follow(&a->feed, a->db, e) < 0 || filter_count(a, true, e) < 0)
         return -1;
-    return filter_count(a, true, e);
+    int64_t unsearched = filter_unsearched(a->feed.filter);
+    if (unsearched > 0)
+        app_notice(a, INK_WARN, "%lld calls are not in the search index yet and not searched.", (long long)unsearched);
+    return 0;
 }
 
 void filter_open(struct app *a)

@@ -137,6 +137,8 @@ static int calls(struct cli *c, struct err *e)
     l.db = db_open(c->settings.log_path, DB_READ, e);
     if (l.db)
         r = list(&l, e);
+    if (r == 0)
+        cli_tell_unsearched(filter_unsearched(filter));
     db_close(l.db);
     table_done(&l.table);
     call_page_done(&l.newest);

@@ -153,10 +153,8 @@ static int find(struct finding *f, struct err *e)
         puts("]");
     if (rc == 0 && f->found == 0 && !f->is_json)
         cli_say("nothing was found");
-    if (rc == 0 && unindexed > 0)
-        cli_say("%lld calls are not in the search index yet and were not searched; a gateway that runs without --no-search "
-                "puts them in, or `spantop doctor --rebuild` at once",
-                (long long)unindexed);
+    if (rc == 0)
+        cli_tell_unsearched(unindexed);
     return rc;
 }
 

@@ -68,6 +68,8 @@ struct catalog *cli_catalog_quiet(struct err *warning);
 char *cli_catalog_sources(const struct catalog *c);
 /* One cleaned line on stderr: "spantop: …". */
 void cli_say(const char *fmt, ...) PRINTF_LIKE(1, 2);
+/* That so many calls were left out of a search, on stderr; nothing for 0. */
+void cli_tell_unsearched(int64_t calls);
 /* Fill e with a sentence about wrong usage; CLI_USAGE. */
 int cli_usage(struct err *e, const char *fmt, ...) PRINTF_LIKE(2, 3);
 /* Append "spantop WORDS" as the user would have to type it: the path this

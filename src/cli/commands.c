@@ -223,6 +223,14 @@ void cli_say(const char *fmt, ...)
     buf_done(&clean);
 }
 
+void cli_tell_unsearched(int64_t calls)
+{
+    if (calls > 0)
+        cli_say("%lld %s not in the search index yet and not searched; a gateway that runs without --no-search puts them in, "
+                "or `spantop doctor --rebuild` at once",
+                (long long)calls, calls == 1 ? "call is" : "calls are");
+}
+
 int cli_usage(struct err *e, const char *fmt, ...)
 {
     va_list args;

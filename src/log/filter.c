@@ -410,6 +410,14 @@ int filter_prepare(const struct filter *f, sqlite3 *sq, struct err *e)
     return 0;
 }
 
+int64_t filter_unsearched(const struct filter *f)
+{
+    for (size_t i = 0; f && i < f->count; i++)
+        if (f->params[i].found)
+            return filter_text_unsearched(f->params[i].found);
+    return 0;
+}
+
 const char *filter_sql(const struct filter *f)
 {
     if (!f || f->sql.len == 0)

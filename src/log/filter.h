@@ -29,6 +29,7 @@
 #define SPANTOP_LOG_FILTER_H
 
 #include <stddef.h>
+#include <stdint.h>
 
 #include "base/err.h"
 
@@ -37,6 +38,9 @@ struct filter; /* owns everything; read-only after parsing */
 /* "" or NULL gives a filter that matches all. NULL on error, which names the word and what is possible. */
 struct filter *filter_parse(const char *text, struct err *e);
 void filter_free(struct filter *f);
+/* How many ended calls the last query left out of a search for texts, since they are not
+ * in the index yet (see search.h); 0 where nothing is looked for in texts.  f may be NULL. */
+int64_t filter_unsearched(const struct filter *f);
 /* NULL-terminated names, for completion and help: short names and words first, then the columns. */
 const char *const *filter_fields(void);
 

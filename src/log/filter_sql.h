@@ -63,6 +63,7 @@ struct filter_text *filter_text_new(const char *phrase, struct err *e);
 void filter_text_free(struct filter_text *t);
 /* Looks it up; again only when the log has changed. */
 NODISCARD int filter_text_find(struct filter_text *t, sqlite3 *sq, struct err *e);
+int64_t filter_text_unsearched(const struct filter_text *t);
 /* The condition, as it is best for what was found; takes two parameters. */
 void filter_text_put(const struct filter_text *t, struct buf *sql, size_t param);
 void filter_text_bind(struct filter_text *t, sqlite3_stmt *st, int param);

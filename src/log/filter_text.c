@@ -109,6 +109,11 @@ void filter_text_bind(struct filter_text *t, sqlite3_stmt *st, int param)
     sqlite3_bind_pointer(st, param + 1, t, POINTER_TYPE, NULL);
 }
 
+int64_t filter_text_unsearched(const struct filter_text *t)
+{
+    return t->found.unindexed;
+}
+
 /* ---- Looking up --------------------------------------------------------------------- */
 
 static void write_ids(struct filter_text *t)

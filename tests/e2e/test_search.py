@@ -133,6 +133,8 @@ def test_what_is_not_in_the_index_is_read_or_told(stage, sim):
     done = stage.run("search", "--log", gateway.log.path, "word0")
     assert "3 calls are not in the search index yet" in done.stderr and done.returncode == 0
     assert not gateway.log.query("SELECT * FROM search_gen")
+    done = stage.run("calls", "--log", gateway.log.path, "--where", "text:word102")
+    assert "3 calls are not in the search index yet" in done.stderr and done.stdout.count("\n") == 2, done
     gateway.stop()
     later = stage.gateway(sim, log=gateway.log.path)
     indexed(later, 103)
@@ -250,3 +252,29 @@ def test_the_index_goes_with_the_bodies(stage, sim):
     assert all("error" not in line.lower() for line in gateway.stderr.splitlines()), gateway.stderr
     pages = "SELECT (SELECT page_count FROM pragma_page_count) - (SELECT freelist_count FROM pragma_freelist_count) AS n"
     wait_for(lambda: gateway.log.query(pages)[0]["n"] * 4096 < 2**20, what="the log to be within its bound")
+
+
+# ---- In the dashboard ----------------------------------------------------------------------
+
+
+def test_the_dashboards_filter_finds_texts(stage, sim):
+    gateway = stage.gateway(sim, "--no-search")
+    for i in range(105):
+        ask(gateway, [user(f"needle{i}")], f"{i:08d}-0000-4000-8000-000000000001")
+    gateway.log.wait_calls(105)
+    screen = stage.screen([PROGRAM, "--log", str(gateway.log.path), "--listen", gateway.address])
+    screen.wait_text("00000104")
+    screen.keys("/")
+    screen.type("text:needle90")
+    screen.keys("Enter")
+    screen.wait_text("5 calls are not in the search index yet")
+    shown = screen.text()
+    assert re.search(r"00000090 +side", shown) and not re.search(r"00000104 +side", shown), shown
+    done = stage.run("doctor", "--rebuild", "--log", gateway.log.path)
+    assert done.returncode == 0, done
+    screen.keys("/", "C-u")
+    screen.type('text:"needle3" !text:needle4')
+    screen.keys("Enter")
+    screen.wait_text("00000003 +side")
+    screen.keys("Enter")
+    screen.wait_text("needle3")

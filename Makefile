@@ -361,7 +361,7 @@ $(OUT)/man/tables: $(OUT)/docs/man/tables.o $(call archives,cli)
 	@mkdir -p $(@D)
 	@$(CC) $(LDFLAGS_ALL) -o $@.new $^ $(PKG_LIBS) && mv -f $@.new $@
 
-$(BUILD)/man/%: docs/man/%.md docs/man/markdown.awk docs/log.md docs/routing.md $(OUT)/man/tables
+$(BUILD)/man/%: docs/man/%.md docs/man/markdown.awk $(wildcard docs/*.md) $(OUT)/man/tables
 	@mkdir -p $(@D)
 	@echo "  MAN   $@"
 	@awk -v version=$(VERSION) -v date=$(DATE) -v tables=$(OUT)/man/tables -f docs/man/markdown.awk $< > $@.new && mv -f $@.new $@

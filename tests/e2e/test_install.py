@@ -12,7 +12,7 @@ from spantop import PROGRAM, ROOT
 FOLDER = pathlib.Path(PROGRAM).resolve().parent  # build, build/asan, build/poll
 FLAVOUR = FOLDER.name if FOLDER.name in ("asan", "tsan", "cov") else "release"
 BUILD = os.path.relpath(FOLDER if FLAVOUR == "release" else FOLDER.parent, ROOT)
-PAGES = ["spantop.1", "spantop.conf.5", "spantop-log.5", "spantop-routes.5"]
+PAGES = sorted(p.name.removesuffix(".md") for p in (ROOT / "docs/man").glob("*.md"))
 DOCUMENTS = ["LICENSE", "README.md", "SECURITY.md", "CHANGELOG.md",
              *(f"docs/{p.name}" for p in sorted((ROOT / "docs").glob("*.md")))]
 
@@ -110,6 +110,10 @@ def test_package_installs_and_goes_without_a_rest(stage):
 
 
 # ---- Man pages -----------------------------------------------------------------------
+
+def test_the_pages_that_are_promised_are_there():
+    assert {"spantop.1", "spantop.conf.5", "spantop-log.5", "spantop-routes.5"} <= set(PAGES)
+
 
 @pytest.mark.parametrize("name", PAGES)
 def test_pages_are_clean(pages, name):

@@ -25,7 +25,6 @@ function escape(s) { return replace_all(s, "\\", "\\e") }
 function as_code(s) { return replace_all(escape(s), "-", "\\-") }
 
 function without_links(s,    head, label) {
-    gsub(/!\[[^]]*\]\([^)]*\)/, "", s) # pictures
     while (match(s, /\[[^]]*\]\([^)]*\)/)) {
         label = substr(s, RSTART + 1, RLENGTH - 1)
         head = substr(s, 1, RSTART - 1)
@@ -239,6 +238,7 @@ function take(line) {
         }
         end_code()
     }
+    gsub(/!\[[^]]*\]\([^)]*\)/, "", line) # pictures
     if (line !~ /^\|/)
         in_table = 0
     if (line ~ /^@include /)

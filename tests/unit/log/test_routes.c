@@ -305,7 +305,7 @@ static struct db *put_new_log_in_place(void)
 {
     struct err e = {""};
     char moved[128];
-    snprintf(moved, sizeof moved, "%s/moved.db", tmplog_dir);
+    snprintf(moved, sizeof moved, "%s/moved.db", tmpdir);
     assert_int_equal(rename(tmplog_path, moved), 0);
     struct db *fresh = db_open(tmplog_path, DB_CREATE, &e);
     if (!fresh)

@@ -72,12 +72,15 @@ class Screen:
         return time.monotonic()
 
     def drawn_ms(self, key, quiet=QUIET_S):
-        """From a key until the first and the last byte that it makes the screen send."""
+        """From a key until the first and the last byte that it makes the screen send, and
+        the processor's time that the dashboard took for it: what a busy machine leaves true."""
         self.read_until_quiet(0.2)
+        before = self.cpu_s()
         sent = time.monotonic()
         os.write(self.fd, key)
         _, first, last = self.read_until_quiet(10.0, quiet)
-        return ((first - sent) * 1000, (last - sent) * 1000) if first else (None, None)
+        cpu = (self.cpu_s() - before) * 1000
+        return ((first - sent) * 1000, (last - sent) * 1000, cpu) if first else (None, None, None)
 
     def memory_mib(self):
         for line in Path(f"/proc/{self.pid}/smaps_rollup").read_text().splitlines():
@@ -119,13 +122,15 @@ class Table:
         self.lines = []
         self.missed = []
 
-    def add(self, what, times, aim):
+    def add(self, what, times, aim, cpu=None):
         times = [t for t in times if t is not None]
+        cpu = [t for t in cpu or [] if t is not None]
         if not times:
             self.missed.append(f"{what}: nothing was drawn")
             return
         middle = statistics.median(times)
-        self.lines.append(f"| {what} | {middle:.0f} | {max(times):.0f} | {aim} |")
+        own = f"{statistics.median(cpu):.0f}" if cpu else ""
+        self.lines.append(f"| {what} | {middle:.0f} | {max(times):.0f} | {own} | {aim} |")
         if middle > aim:
             self.missed.append(f"{what}: {middle:.0f} ms, aimed at {aim}")
 
@@ -140,14 +145,16 @@ def measure_views(log, port, table):
     screen = Screen(log, port)
     screen.wait_for(b"opus-5-5")
     for name, there, back in VIEWS:
-        times = []
+        times, cpu = [], []
         for _ in range(ROUNDS):
             for key in there[:-1]:
                 screen.drawn_ms(bytes([key]))
-            times.append(screen.drawn_ms(there[-1:])[1])
+            _, last, own = screen.drawn_ms(there[-1:])
+            times.append(last)
+            cpu.append(own)
             for key in [back] if back.startswith(b"\x1b") else [bytes([k]) for k in back]:
                 screen.drawn_ms(key)
-        table.add(name, times, 100)
+        table.add(name, times, 100, cpu)
     screen.leave()
 
 
@@ -156,14 +163,15 @@ def measure_filters(log, port, table, options):
     screen.wait_for(b"opus-5-5")
     screen.drawn_ms(b"2")
     for words in options.filter or FILTERS:
-        firsts, wholes = [], []
+        firsts, wholes, cpu = [], [], []
         for _ in range(options.rounds):
             screen.drawn_ms(b"/\x15" + words.encode())
-            first, last = screen.drawn_ms(b"\r", LOOKED_S)
+            first, last, own = screen.drawn_ms(b"\r", LOOKED_S)
             firsts.append(first)
             wholes.append(last)
+            cpu.append(own)
         table.add(f"filter `{words}`" if words else "no filter", firsts, 200)
-        table.add("… until all of it is known", wholes, 10000)
+        table.add("… until all of it is known", wholes, 10000, cpu)
     screen.leave()
 
 
@@ -240,7 +248,7 @@ def main():
         process.terminate()
         process.wait()
     text = (f"\n### Dashboard on a log of {options.calls:,} calls and {options.gb:g} GB of bodies\n\n"
-            "Milliseconds from the last key to the whole screen.\n\n| | median | worst | aim |\n|---|---|---|---|\n" +
+            "Milliseconds from the last key to the whole screen.\n\n| | median | worst | CPU | aim |\n|---|---|---|---|---|\n" +
             "\n".join(table.lines) +
             f"\n\nKey to screen p50 {quantile(times, 0.5):.1f} ms, p95 {quantile(times, 0.95):.1f} ms over {len(times)} keys; "
             f"{idle:.2f} % of a core when nothing happens; {memory:.1f} MiB (aim 64).\n" +

@@ -15,7 +15,7 @@
 #include "log/peer.h"
 
 #define FILE_MAX ((size_t)64 << 10)
-#define READY_US 3000000
+#define READY_US 10000000
 #define STEP_MS  20
 
 static const struct option_spec options[] = {

@@ -6,6 +6,8 @@ import os
 import shutil
 import signal
 
+from spantop import LIMIT_S
+
 # Keeps what it was asked for and plays one unit: `restart` starts its ExecStart.
 SYSTEMCTL = r"""#!/bin/sh
 cd "$FAKE" && echo "$*" >>asked
@@ -55,7 +57,7 @@ class Manager:
         stage.add(self)
 
     def run(self, *args, env=None):
-        return self.stage.run("service", *args, env={"PATH": self.bin, "FAKE": self.folder, **(env or {})})
+        return self.stage.run("service", *args, env={"PATH": self.bin, "FAKE": self.folder, **(env or {})}, limit_s=4 * LIMIT_S)
 
     def asked(self):
         path = self.folder / "asked"

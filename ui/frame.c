@@ -281,7 +281,8 @@ static bool is_always_told(const struct key_binding *k)
 /* What would do nothing now is not told. */
 static bool does_something(const struct app *a, const struct key_binding *k)
 {
-    return (k->action != ACTION_OPEN || app_can_open(a)) && (k->action != ACTION_DEMO || a->o->play_demo);
+    bool needs_one = k->action == ACTION_OPEN || k->action == ACTION_UNFOLD_ALL; /* a row, or an element */
+    return (!needs_one || app_can_open(a)) && (k->action != ACTION_DEMO || a->o->play_demo);
 }
 
 static void draw_hints(struct canvas *c, int row, const struct app *a)

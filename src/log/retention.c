@@ -293,6 +293,7 @@ static int look(struct retention *r, struct err *e)
     int64_t used;
     int64_t unused;
     bool found;
+    (void)believed_ms(r); /* a jump is noticed when it happens, not when something is deleted by the time */
     if (end_old_day(r, e) != 0 || used_bytes(r, &used, &unused, e) != 0 || look_at_calls(r, &found, e) != 0)
         return -1;
     bool is_large = is_too_large(r, used);

@@ -6,12 +6,25 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/mem.h"
 #include "log/journal.h"
 #include "log/retention.h"
 #include "log/sql.h"
+
+/* In the C library's place: both clocks go as the tests want. */
+static int64_t wall_ahead_s, mono_ahead_s;
+
+int clock_gettime(clockid_t which, struct timespec *t)
+{
+    int rc = (int)syscall(SYS_clock_gettime, which, t);
+    t->tv_sec += which == CLOCK_REALTIME ? wall_ahead_s : which == CLOCK_MONOTONIC ? mono_ahead_s : 0;
+    return rc;
+}
 
 static char path[128];
 static struct db *db;
@@ -21,6 +34,7 @@ static struct retention *retention;
 static int make_dir(void **state)
 {
     (void)state;
+    wall_ahead_s = mono_ahead_s = 0;
     tmpdir_make(path, sizeof path, "log.db");
     return 0;
 }
@@ -267,6 +281,36 @@ static void test_calls_beyond_their_age_go_with_their_bodies(void **state)
     close_store();
 }
 
+static void make_unused_pages(void)
+{
+    run("CREATE TABLE junk(x)");
+    run("INSERT INTO junk SELECT zeroblob(8 << 20)");
+    run("DROP TABLE junk");
+    assert_true(ask("PRAGMA freelist_count") > 2000);
+}
+
+static void test_sums_outlive_a_clock_that_jumps_ahead_for_a_moment(void **state)
+{
+    (void)state;
+    open_store(0, 0); /* nothing has an age, so nothing else asks for the time */
+    char *now = xasprintf("INSERT INTO minute_sum(minute, model, provider, calls) VALUES(%" PRId64 ", 'm', 'p', 1)", clock_wall_ms() / 60000);
+    run(now);
+    free(now);
+    wall_ahead_s = mono_ahead_s = 3 * 3600;
+    let_it_work();
+    wall_ahead_s += 200 * 86400;
+    make_unused_pages();
+    let_it_work();
+    assert_true(ask("PRAGMA freelist_count") <= 1024);
+    assert_int_equal(ask("SELECT count(*) FROM minute_sum"), 1);
+    mono_ahead_s += 2 * 3600; /* it is so after all */
+    wall_ahead_s += 2 * 3600;
+    make_unused_pages();
+    let_it_work();
+    assert_int_equal(ask("SELECT count(*) FROM minute_sum"), 0);
+    close_store();
+}
+
 static void test_running_writers_are_not_held_up(void **state)
 {
     (void)state;
@@ -338,6 +382,7 @@ int main(void)
         WITH_DIR(test_bodies_go_first_and_the_bound_holds),
         WITH_DIR(test_rows_go_when_no_bodies_are_left),
         WITH_DIR(test_calls_beyond_their_age_go_with_their_bodies),
+        WITH_DIR(test_sums_outlive_a_clock_that_jumps_ahead_for_a_moment),
         WITH_DIR(test_running_writers_are_not_held_up),
         WITH_DIR(test_the_journal_keeps_its_bound),
     };

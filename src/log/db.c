@@ -229,6 +229,8 @@ static int start_wal(struct db *db, enum db_mode mode, struct err *e)
             return refuse(db, sqlite3_extended_errcode(db->sq), e);
         /* Safe against the death of any process; a power cut may cost the last commits, never the file. */
         sql_try(db->sq, "PRAGMA synchronous = NORMAL");
+        /* What a long reader made it grow by is given back; above what wal.c lets it reach. */
+        sql_try(db->sq, "PRAGMA journal_size_limit = 33554432");
     }
     int64_t ids = 0;
     if (sql_int64(db->sq, "SELECT value FROM meta WHERE key = 'next_call_id'", &ids, &why) != 0) {

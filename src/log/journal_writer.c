@@ -425,6 +425,7 @@ static void look_around(struct writer *w)
     w->look_us = clock_mono_us() + LOOK_US;
     batch_step_alarms(w->batch);
     reserve_look(w->reserve);
+    wal_rest(w->wal);
     if (!w->failing_since_us && db_is_replaced(w->db))
         commit(w); /* notices it, and changes to the log that is there */
     if (w->failing_since_us)

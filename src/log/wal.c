@@ -22,12 +22,15 @@
 #define STEP_IN_PAGES 4000  /* 16 MB */
 #define WAIT_PAGES    6000  /* 24 MB: worth waiting for a checkpoint that runs */
 #define LIMIT_PAGES   16384 /* 64 MB */
+#define RESTS         5     /* seconds; each time costs two fsync() on the thread beside */
 
 struct wal {
     struct db *writer;
     struct db *own;
     int pages;    /* in the file after the last commit */
     bool is_written;
+    int seen;     /* pages when wal_rest() looked last, */
+    int rests;    /* and how often they were the same */
     int tried_at; /* pages when the journal's thread last tried */
     pthread_t thread;
     pthread_mutex_t at_work; /* held while a checkpoint runs: there can be one only */
@@ -134,6 +137,15 @@ void wal_step(struct wal *w)
         want(w);
     else if (w->pages >= w->tried_at + STEP_PAGES)
         checkpoint_in_step(w);
+}
+
+/* Only then does the log's file give back what retention took out of it. */
+void wal_rest(struct wal *w)
+{
+    w->rests = w->pages == w->seen ? w->rests + 1 : 0;
+    w->seen = w->pages;
+    if (w->rests == RESTS)
+        want(w);
 }
 
 bool wal_was_written(struct wal *w)

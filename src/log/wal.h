@@ -15,6 +15,8 @@ struct wal *wal_open(struct db *writer, struct err *e);
 void wal_close(struct wal *w);
 /* After a commit, outside of any transaction. */
 void wal_step(struct wal *w);
+/* About once a second: when nothing is committed any more, what is left is copied. */
+void wal_rest(struct wal *w);
 /* Was anything committed since this was asked last? */
 bool wal_was_written(struct wal *w);
 /* Above 64 MB after the last commit: a reader hinders every checkpoint. */

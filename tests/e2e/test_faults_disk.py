@@ -4,6 +4,7 @@ The streams never wait; what cannot be written waits in memory, is counted when 
 is dropped, and writing resumes by itself.  SPANTOP_LOCK_S=30 holds the lock for as
 long as the promise says (3 s by default).
 """
+import concurrent.futures
 import errno
 import json
 import os
@@ -371,6 +372,21 @@ def test_write_ahead_log_that_cannot_shrink_is_told(stage, sim):
     reader.execute("ROLLBACK")
     reader.close()
     wait_for(lambda: ask(gateway, 5) and problem(gateway) == "", what="the write-ahead log to be short again")
+    wait_for(lambda: ask(gateway) and wal.stat().st_size <= 32 << 20, what="its file to be short again")
+    check_integrity(gateway.log)
+
+
+def test_bound_holds_once_the_calls_rest(stage, sim):
+    """Nobody calls any more: what was taken out is given back all the same, though it went through the write-ahead log."""
+    gateway = stage.gateway(sim, "--max-log-bytes", "16M")
+
+    def call(_):
+        return gateway.messages({**BODY, "messages": [{"role": "user", "content": "[[sim text a]]" + os.urandom(150_000).hex()}]}).status
+
+    with concurrent.futures.ThreadPoolExecutor(6) as pool:
+        assert set(pool.map(call, range(300))) == {200}
+    wait_for(lambda: gateway.log.path.stat().st_size < 17 << 20, 20 * SLOWER, lambda: f"the log to shrink; it has {gateway.log.path.stat().st_size}")
+    assert len(gateway.log.calls("state = 'done'")) == 300 and gateway.log.calls("body_state = 'expired'")
     check_integrity(gateway.log)
 
 

@@ -277,23 +277,23 @@ static void draw_line(struct canvas *c, int row, const struct pager_line *line)
 }
 
 /* By the columns of what stands before it and of itself. */
-static void draw_hit(struct canvas *c, int row, const struct pager *p, const struct pager_hit *hit)
+static void draw_hit(struct canvas *c, int row, const struct pager *p, const struct pager_hit *hit, bool is_selected)
 {
     const struct pager_line *line = &p->lines[hit->line];
     char *before = xstrndup(line->text, hit->at), *match = xstrndup(line->text + hit->at, hit->len);
     int col = 2 + line->indent + canvas_width(before), right = line->right ? canvas_width(line->right) + 2 : 0;
     int room = c->cols - 2 - right - col, width = canvas_width(match);
-    bool is_here = hit->number == p->hit_at;
-    canvas_restyle(c, row, col, width < room ? width : room, is_here ? INK_LABEL | STYLE_BOLD : INK_WARN | STYLE_UNDERLINE);
+    unsigned style = hit->number == p->hit_at ? INK_LABEL | STYLE_BOLD : (is_selected ? INK_SELECTED : INK_WARN) | STYLE_UNDERLINE;
+    canvas_restyle(c, row, col, width < room ? width : room, style);
     free(before);
     free(match);
 }
 
-static void draw_hits(struct canvas *c, int row, int rows, const struct pager *p)
+static void draw_hits(struct canvas *c, int row, int rows, const struct pager *p, size_t cursor)
 {
     for (size_t i = 0; i < p->hit_count; i++)
         if (p->hits[i].line >= p->top && p->hits[i].line < p->top + (size_t)rows)
-            draw_hit(c, row + (int)(p->hits[i].line - p->top), p, &p->hits[i]);
+            draw_hit(c, row + (int)(p->hits[i].line - p->top), p, &p->hits[i], p->hits[i].line == cursor);
 }
 
 void pager_draw(struct canvas *c, int row, int rows, struct pager *p, size_t cursor)
@@ -310,5 +310,5 @@ void pager_draw(struct canvas *c, int row, int rows, struct pager *p, size_t cur
         if (p->top + (size_t)i == cursor)
             canvas_restyle(c, row + i, 0, c->cols, INK_SELECTED);
     }
-    draw_hits(c, row, rows, p);
+    draw_hits(c, row, rows, p, cursor);
 }

@@ -196,7 +196,7 @@ static void test_a_search_unfolds_marks_counts_and_wraps(void **state)
     press("n");
     see("hit 2 of 3");
     see("first needle, second Needle");
-    assert_int_equal(style_at("Needle"), (int)(INK_WARN | STYLE_UNDERLINE));
+    assert_int_equal(style_at("Needle"), (int)(INK_SELECTED | STYLE_UNDERLINE)); /* on the same line */
     press("nn");
     see("hit 1 of 3");
     see("on from the first");
@@ -222,7 +222,7 @@ static void test_titles_are_hits_before_their_texts(void **state)
     assert_int_equal(style_at("text in"), (int)(INK_LABEL | STYLE_BOLD));
     press("n");
     see("hit 3 of 3");
-    assert_int_equal(style_at("text in"), (int)(INK_WARN | STYLE_UNDERLINE));
+    assert_int_equal(style_at("text in"), (int)(INK_SELECTED | STYLE_UNDERLINE));
 }
 
 static void test_a_search_goes_on_in_the_other_tabs(void **state)
@@ -244,6 +244,7 @@ static void test_a_search_goes_on_in_the_other_tabs(void **state)
     see("\"needle\" 5 hits"); /* Raw: both bodies as they are */
     press("N");
     see("hit 5 of 5");
+    assert_int_equal(style_at("needle sharp"), (int)(INK_WARN | STYLE_UNDERLINE));
     press("\t/nowhere\n");
     see("is not in this tab");
 }

@@ -1,7 +1,6 @@
 #include "cli/split.h"
 
 #include <errno.h>
-#include <limits.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -41,17 +40,16 @@ static int read_pane(const struct buf *out, struct split *s)
     return -1;
 }
 
-/* tmux gives a new pane its own environment, not ours: what matters is said by options. */
+/* tmux gives a new pane its own environment, not ours: what matters is said by options.
+ * The folder is that of who asks; named by -c, what its name has in #(…) would be run. */
 int split_open(struct cli *c, struct split *s, struct err *e)
 {
-    char here[PATH_MAX] = "/";
     char *program = sys_own_program(c->program);
     const char *config = args_get(&c->args, "config");
     struct buf out;
     const char *argv[32] = {"tmux", "split-window", out_columns() >= BESIDE_COLUMNS ? "-h" : "-v", "-d", "-t", getenv("TMUX_PANE"),
-                            "-P", "-F", "#{pane_id} #{pane_pid}", "-c", getcwd(here, sizeof here) ? here : "/",
-                            program, "--log", c->settings.log_path};
-    size_t n = 14;
+                            "-P", "-F", "#{pane_id} #{pane_pid}", program, "--log", c->settings.log_path};
+    size_t n = 12;
     if (c->settings.listen_is_given) {
         argv[n++] = "--listen";
         argv[n++] = c->settings.listen;

@@ -11,10 +11,10 @@ ROOM_S = 30
 class Split(Screen):
     """The first pane runs the command; tmux's own variables reach it, unlike Screen's others."""
 
-    def __init__(self, stage, sim, *script, **size):
+    def __init__(self, stage, sim, *script, folder=".", **size):
         self.stage, self.log = stage, stage.folder / "log.db"
         words = [f"{name}={value}" for name, value in stage.environment({"TERM": None, "RESPAN_API_KEY": "k" * 20}).items()]
-        super().__init__(stage.folder / "tmux", ["env", *words, spantop.PROGRAM, "--log", self.log, "--listen", "127.0.0.1:0",
+        super().__init__(stage.folder / "tmux", ["sh", "-c", 'TMUX=$PWD/$TMUX; cd "$0"; exec "$@"', folder, "env", *words, spantop.PROGRAM, "--log", self.log, "--listen", "127.0.0.1:0",
                                                  "--upstream", sim.base_url, "run", "--split", "sh", "-c", *script], **size)
 
     def panes(self):
@@ -50,6 +50,19 @@ def test_split_below_where_the_terminal_is_narrow_and_after_q(stage, sim):
     tmux.type("\n")
     wait_for(tmux.is_dead, ROOM_S, tmux.text)
     assert tmux.exit_status() == 3
+
+
+def test_split_takes_the_folder_s_name_for_a_name(stage, sim):
+    """tmux runs what stands in #(…) of the folder that a pane is to begin in."""
+    folder = stage.folder / "#(touch ran)#{pane_id}"
+    folder.mkdir()
+    tmux = stage.add(Split(stage, sim, "echo ready; read line", folder=folder, columns=200, rows=40))
+    tmux.wait_text("ready", ROOM_S)
+    wait_for(lambda: "Waiting for the first call" in tmux.dashboard(), ROOM_S, tmux.dashboard)
+    assert tmux._tmux("display-message", "-p", "-t", ":.1", "#{pane_current_path}").strip() == str(folder)
+    assert not list(stage.folder.rglob("ran"))
+    tmux.type("\n")
+    wait_for(tmux.is_dead, ROOM_S, tmux.text)
 
 
 def test_split_without_room_runs_nothing(stage, sim):

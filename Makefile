@@ -210,7 +210,7 @@ ci-checks:
 	    $(MAKE) --no-print-directory ci-rest && exit $$status
 
 # A target of its own: make runs every line that names $(MAKE), under -n, too.
-CI_SOAK_SECONDS ?= 30
+CI_SOAK_SECONDS ?= 120
 ci-rest: $(PROGRAM)
 	@FUZZ_SECONDS=2 SOAK_SECONDS=$(CI_SOAK_SECONDS) $(RUN_TESTS) analyze package fuzz soak
 

@@ -27,14 +27,17 @@ static int copy_calls(sqlite3 *sq, struct err *e)
     return rc;
 }
 
+static const char copy_headers[] =
+    "INSERT INTO headers SELECT id, request_headers, sent_headers, response_headers FROM call"
+    " WHERE coalesce(request_headers, sent_headers, response_headers) IS NOT NULL ORDER BY id";
+
 static int to_2(sqlite3 *sq, struct err *e)
 {
     const char *const before[] = {
         "DROP VIEW calls",
         "DROP VIEW sessions",
         schema_headers,
-        "INSERT INTO headers SELECT id, request_headers, sent_headers, response_headers FROM call"
-        "  WHERE coalesce(request_headers, sent_headers, response_headers) IS NOT NULL ORDER BY id",
+        copy_headers,
         "ALTER TABLE call RENAME TO call_1",
         schema_call,
         NULL,

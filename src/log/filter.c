@@ -418,6 +418,14 @@ int64_t filter_unsearched(const struct filter *f)
     return 0;
 }
 
+bool filter_reads_bodies(const struct filter *f)
+{
+    for (size_t i = 0; f && i < f->count; i++)
+        if (f->params[i].found && filter_text_reads_bodies(f->params[i].found))
+            return true;
+    return false;
+}
+
 const char *filter_sql(const struct filter *f)
 {
     if (!f || f->sql.len == 0)

@@ -23,6 +23,9 @@ NODISCARD int filter_prepare(const struct filter *f, sqlite3 *sq, struct err *e)
 const char *filter_sql(const struct filter *f);
 void filter_bind(const struct filter *f, sqlite3_stmt *st);
 
+/* Must bodies be read for it, at 20 us for each of some calls? */
+bool filter_reads_bodies(const struct filter *f);
+
 /* ---- The fields ---- */
 
 enum field_kind {
@@ -63,6 +66,7 @@ struct filter_text *filter_text_new(const char *phrase, struct err *e);
 void filter_text_free(struct filter_text *t);
 /* Looks it up; again only when the log has changed. */
 NODISCARD int filter_text_find(struct filter_text *t, sqlite3 *sq, struct err *e);
+bool filter_text_reads_bodies(const struct filter_text *t);
 int64_t filter_text_unsearched(const struct filter_text *t);
 /* The condition, as it is best for what was found; takes two parameters. */
 void filter_text_put(const struct filter_text *t, struct buf *sql, size_t param);

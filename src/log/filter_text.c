@@ -109,6 +109,11 @@ void filter_text_bind(struct filter_text *t, sqlite3_stmt *st, int param)
     sqlite3_bind_pointer(st, param + 1, t, POINTER_TYPE, NULL);
 }
 
+bool filter_text_reads_bodies(const struct filter_text *t)
+{
+    return search_query_must_read(t->query);
+}
+
 int64_t filter_text_unsearched(const struct filter_text *t)
 {
     return t->found.unindexed;

@@ -40,7 +40,8 @@ struct call_look {
     bool is_open;
     int64_t us;               /* how long each time; set by the caller */
     int64_t low, high;        /* ids not yet looked at: above low, up to high */
-    int64_t step;             /* so many of them at once */
+    int64_t step;             /* so many of them at once, */
+    int64_t least;            /* never fewer */
     int64_t ids[READER_PAGE_MAX + 1]; /* what was found, in order */
     size_t count;
     int64_t looked, all;      /* how far it is, in ids */

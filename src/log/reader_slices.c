@@ -15,6 +15,7 @@
 
 #define SLICE_US   ((int64_t)25000)
 #define LEAST_STEP ((int64_t)16384) /* a condition on sessions looks for all of them in every slice: 5 ms for 5,000 */
+#define LEAST_READ ((int64_t)256)   /* where bodies are read: a call may have 100 pieces to read, 20 us each */
 #define MOST_STEP  ((int64_t)1 << 18)
 
 static bool may_take_long(const struct call_query *q)
@@ -36,7 +37,8 @@ static int open_look(sqlite3 *sq, const struct call_query *q, struct call_look *
         l->low = q->after_id;
     l->all = l->high > l->low ? l->high - l->low : 0;
     l->looked = 0;
-    l->step = LEAST_STEP;
+    l->least = filter_reads_bodies(q->filter) ? LEAST_READ : LEAST_STEP;
+    l->step = l->least;
     l->count = 0;
     l->is_open = may_take_long(q) && l->all >= PAGING_LARGE;
     return 0;
@@ -68,7 +70,7 @@ static void adapt_step(struct call_look *l, int64_t took_us)
 {
     if (took_us < SLICE_US / 2 && l->step < MOST_STEP)
         l->step *= 2;
-    else if (took_us > SLICE_US * 2 && l->step > LEAST_STEP)
+    else if (took_us > SLICE_US * 2 && l->step > l->least)
         l->step /= 2;
 }
 

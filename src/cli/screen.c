@@ -49,23 +49,36 @@ static void become_demo(const char *file, const struct settings *settings)
     _exit(1);
 }
 
+/* A signal that wants us to end ends it.  curses' handler for another size would do so
+ * as well: that one waits until we have the terminal again. */
+static pid_t await_demo(pid_t pid, int *status)
+{
+    sigset_t size, before;
+    pid_t ended;
+    sigemptyset(&size);
+    sigaddset(&size, SIGWINCH);
+    sigprocmask(SIG_BLOCK, &size, &before);
+    while ((ended = waitpid(pid, status, 0)) < 0 && errno == EINTR)
+        kill(pid, SIGTERM);
+    sigprocmask(SIG_SETMASK, &before, NULL);
+    return ended;
+}
+
 /* A process of its own, on our terminal: log, port and simulated Respan are its own,
- * and when it ends nothing of it is left.  A signal that wants us to end ends it. */
+ * and when it ends nothing of it is left. */
 static int play_demo(void *arg, struct err *e)
 {
     struct screen *s = arg;
     char *file = sys_own_program(s->start.program);
     int status = 0;
     fflush(NULL);
-    pid_t pid = fork(), ended;
+    pid_t pid = fork();
     if (pid == 0)
         become_demo(file, s->start.settings);
     free(file);
     if (pid < 0)
         return err_set(e, "The demo cannot be started: %s.", strerror(errno));
-    while ((ended = waitpid(pid, &status, 0)) < 0 && errno == EINTR)
-        kill(pid, SIGTERM);
-    if (ended == pid && WIFEXITED(status) && WEXITSTATUS(status) == 0)
+    if (await_demo(pid, &status) == pid && WIFEXITED(status) && WEXITSTATUS(status) == 0)
         return 0;
     return err_set(e, "The demo could not be played; type spantop demo in a terminal to see why.");
 }

@@ -101,6 +101,25 @@ def test_the_demo_is_one_key_away_and_back(stage, sim):
     shown(screen, r"It works")
 
 
+def calls_of_demo(screen):
+    found = re.search(r" DEMO [\s\S]*following \S+ (\d+)", screen.text())
+    return int(found[1]) if found else -1
+
+
+def test_another_size_does_not_end_the_demo(stage, sim):
+    screen = FirstRun(stage, sim)
+    shown(screen, r"Just looking\?  d plays")
+    screen.keys("d")
+    shown(screen, r" DEMO ")
+    shown(screen, r"following \S+ [1-9]")
+    screen.screen.resize(100, 30)
+    before = calls_of_demo(screen)
+    wait_for(lambda: calls_of_demo(screen) > before + 2, LIMIT_S * 3, screen.text)
+    screen.keys("Q")
+    shown(screen, r"Welcome to spantop")
+    assert len(screen.screen.text().splitlines()) > 24, "it learns the new size afterwards"
+
+
 def test_a_signal_ends_the_demo_too(stage, sim):
     screen = FirstRun(stage, sim)
     shown(screen, r"Just looking\?  d plays")

@@ -316,11 +316,14 @@ static int index_calls(struct search_index *x, bool *has_more, struct err *e)
 
 /* ---- Dropping old generations ------------------------------------------------------- */
 
+/* One whose calls have all given up their bodies, or the oldest, if some of its have: in a
+ * log that had no bound before, generations are longer than what retention takes at once. */
 static int find_old_gen(struct search_index *x, struct err *e)
 {
     return sql_int64(x->sq,
                      "SELECT ifnull((SELECT id FROM search_gen WHERE id < (SELECT max(id) FROM search_gen WHERE first_call <= "
-                     SEARCH_GONE_SQL ") ORDER BY id LIMIT 1), 0)",
+                     SEARCH_GONE_SQL ") OR (id < (SELECT max(id) FROM search_gen) AND first_call <"
+                     " (SELECT value FROM meta WHERE key = 'bodies_gone_to')) ORDER BY id LIMIT 1), 0)",
                      &x->dropping, e);
 }
 
@@ -353,9 +356,22 @@ static int drop_pieces(struct search_index *x, struct err *e)
                     e);
 }
 
+/* Calls of it that are still there go into the next one; to begin with. */
+static int begin_drop(struct search_index *x, struct err *e)
+{
+    if (run_once(x,
+                 xasprintf("INSERT OR IGNORE INTO search_todo SELECT c.id FROM call c WHERE c.state <> 'open' AND c.id >= " SEARCH_GONE_SQL
+                           " AND c.id < (SELECT min(first_call) FROM search_gen WHERE id > %" PRId64 ")"
+                           " AND NOT (SELECT is_going FROM search_gen WHERE id = %" PRId64 ")",
+                           x->dropping, x->dropping),
+                 e) != 0)
+        return -1;
+    return run_once(x, xasprintf("UPDATE search_gen SET is_going = 1 WHERE id = %" PRId64, x->dropping), e);
+}
+
 static int drop_some(struct search_index *x, struct err *e)
 {
-    if (run_once(x, xasprintf("UPDATE search_gen SET is_going = 1 WHERE id = %" PRId64, x->dropping), e) != 0)
+    if (begin_drop(x, e) != 0)
         return -1;
     int rc = drop_pages(x, e);
     if (rc != 0 || sqlite3_changes(x->sq) > 0)

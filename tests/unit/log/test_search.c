@@ -276,6 +276,34 @@ static void test_old_generations_are_dropped(void **state)
     assert_int_equal(defensive, 1);
 }
 
+/* A log that gets a bound later: a generation is older than the bodies in part. */
+static void test_what_is_left_of_an_old_generation_stays(void **state)
+{
+    (void)state;
+    say(1, USER("lasting text"), "passing answer");
+    say(2, USER("lasting text") "," USER("more text"), NULL);
+    work();
+    assert_int_equal(tmplog_int("SELECT count(*) FROM search_gen"), 1);
+    is_bounded = true;
+    close_parts();
+    open_parts();
+    tmplog_run("INSERT INTO epoch VALUES(2, 0, 3, 2, 0)");
+    say(3, USER("newest text"), NULL);
+    work();
+    assert_string_equal(hits("text"), "3 user, 2 user, 1 user");
+    tmplog_run("UPDATE call SET request_body = NULL, response_body = NULL WHERE id < 2");
+    tmplog_run("UPDATE meta SET value = 2 WHERE key = 'bodies_gone_to'");
+    search_index_look(search);
+    assert_true(search_index_is_dropping(search));
+    work();
+    assert_int_equal(tmplog_int("SELECT count(*) FROM search_gen"), 1);
+    assert_string_equal(hits("lasting"), "2 user");
+    assert_string_equal(hits("text"), "3 user, 2 user, 2 user");
+    assert_string_equal(calls("text:lasting"), "2");
+    search_index_look(search);
+    assert_false(search_index_is_dropping(search));
+}
+
 /* Ids of pieces that are gone are not given again: the index may still name them. */
 static void test_ids_of_pieces_are_not_given_twice(void **state)
 {
@@ -342,6 +370,7 @@ int main(void)
         TEST(test_how_many_were_not_searched_is_told),
         TEST(test_it_goes_on_after_a_restart),
         TEST(test_old_generations_are_dropped),
+        TEST(test_what_is_left_of_an_old_generation_stays),
         TEST(test_ids_of_pieces_are_not_given_twice),
         TEST(test_pages_follow_each_other),
         TEST(test_what_was_found_is_marked),

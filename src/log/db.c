@@ -205,8 +205,10 @@ static int prepare_log(struct db *db, enum db_mode mode, struct err *e)
     if (mode != DB_CREATE) {
         if (kind == SCHEMA_OURS)
             return 0;
-        return err_set(e, "the log %s is %s; start the gateway once to make it ready", db->path,
-                       kind == SCHEMA_EMPTY ? "still empty" : "of an older spantop");
+        return err_set(e, "the log %s is %s", db->path,
+                       kind == SCHEMA_EMPTY ? "still empty; start the gateway once to make it ready"
+                                            : "of an older spantop; start the gateway once to make it ready, after "
+                                              "`spantop stop` if one from before the update still runs");
     }
     if (kind == SCHEMA_OLDER && version < 1)
         return err_set(e, "the log %s has the unknown version %d; name another with --log", db->path, version);

@@ -176,6 +176,7 @@ static void test_others_ask_for_the_gateway(void **state)
     sqlite3_close(make_old());
     assert_null(db_open(tmplog_path, DB_READ, &e));
     assert_non_null(strstr(e.text, "of an older spantop; start the gateway once"));
+    assert_non_null(strstr(e.text, "spantop stop")); /* after an update the old one runs on */
 }
 
 /* Wherever it stops, the log is still wholly of version 1. */

@@ -34,7 +34,7 @@ int buf_put(struct buf *b, const void *data, size_t len);
 int buf_puts(struct buf *b, const char *s);
 int buf_putc(struct buf *b, char c);
 int buf_printf(struct buf *b, const char *fmt, ...) PRINTF_LIKE(2, 3);
-int buf_vprintf(struct buf *b, const char *fmt, va_list args);
+int buf_vprintf(struct buf *b, const char *fmt, va_list args) PRINTF_LIKE(2, 0);
 void buf_drop_front(struct buf *b, size_t len);
 char *buf_take(struct buf *b, size_t *len);    /* caller frees; b is empty after */
 static inline struct bytes buf_bytes(const struct buf *b) { return (struct bytes){b->data, b->len}; }

@@ -236,6 +236,30 @@ void sys_cond_wait_until(pthread_cond_t *c, pthread_mutex_t *m, int64_t until_us
     pthread_cond_timedwait(c, m, &ts);
 }
 
+/* --- Text ----------------------------------------------------------------------------- */
+
+#if HAVE_REG_STARTEND
+int sys_regexec(const regex_t *pattern, const char *text, regmatch_t *at, int flags)
+{
+    return regexec(pattern, text, 1, at, flags | REG_STARTEND);
+}
+#else
+int sys_regexec(const regex_t *pattern, const char *text, regmatch_t *at, int flags)
+{
+    regoff_t from = at->rm_so;
+    size_t len = (size_t)(at->rm_eo - from);
+    char *copy = xmalloc(len + 1);
+    for (size_t i = 0; i < len; i++) /* a NUL would end the search */
+        copy[i] = text[from + (regoff_t)i] ? text[from + (regoff_t)i] : '\1';
+    copy[len] = '\0';
+    int r = regexec(pattern, copy, 1, at, flags);
+    free(copy);
+    at->rm_so += from;
+    at->rm_eo += from;
+    return r;
+}
+#endif
+
 /* --- Where things are ----------------------------------------------------------------- */
 
 char *sys_find_program(const char *name)

@@ -10,6 +10,7 @@
 #define SPANTOP_BASE_SYS_H
 
 #include <pthread.h>
+#include <regex.h>
 #include <spawn.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -52,6 +53,12 @@ void sys_keep_memory(void);
 void sys_cond_init(pthread_cond_t *c);
 /* Until signalled or clock_mono_us() is until_us; may return early, as any such wait. */
 void sys_cond_wait_until(pthread_cond_t *c, pthread_mutex_t *m, int64_t until_us);
+
+/* --- Text ----------------------------------------------------------------------------- */
+
+/* regexec() in text[at->rm_so, at->rm_eo), which need not end in a NUL; at gets the match,
+ * in offsets of text.  Behind text's beginning say REG_NOTBOL: not all find out by themselves. */
+int sys_regexec(const regex_t *pattern, const char *text, regmatch_t *at, int flags);
 
 /* --- Where things are ----------------------------------------------------------------- */
 

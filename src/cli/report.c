@@ -7,6 +7,8 @@
 #include "base/mem.h"
 
 static struct check *put(struct report *r, const char *id, enum check_state state, const char *fix, const char *fmt,
+                         va_list args) PRINTF_LIKE(5, 0);
+static struct check *put(struct report *r, const char *id, enum check_state state, const char *fix, const char *fmt,
                          va_list args)
 {
     struct buf message;

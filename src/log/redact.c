@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "base/encode.h"
 #include "base/mem.h"
+#include "base/sys.h"
 
 /* One regexec() cannot be interrupted and may need the square of its text: 64 million
  * steps of the worst pattern, on a window and a match beyond its end. */
@@ -106,8 +107,8 @@ static bool find_match(const struct redact *r, struct bytes text, size_t from, s
     for (size_t i = 0; i < r->count; i++) {
         size_t end = upto + REDACT_MATCH_MAX < text.len ? upto + REDACT_MATCH_MAX : text.len;
         regmatch_t at = {.rm_so = (regoff_t)from, .rm_eo = (regoff_t)end};
-        int flags = REG_STARTEND | (from > 0 ? REG_NOTBOL : 0) | (end < text.len ? REG_NOTEOL : 0);
-        if (regexec(&r->patterns[i], text.data, 1, &at, flags) != 0 || at.rm_eo <= at.rm_so)
+        int flags = (from > 0 ? REG_NOTBOL : 0) | (end < text.len ? REG_NOTEOL : 0);
+        if (sys_regexec(&r->patterns[i], text.data, &at, flags) != 0 || at.rm_eo <= at.rm_so)
             continue;
         struct span here = {(size_t)at.rm_so, (size_t)(at.rm_eo - at.rm_so)};
         if (here.off >= upto || (has && here.off >= found->off))

@@ -9,8 +9,8 @@
 
 static const char *const tables[] = {
     "CREATE TABLE search_gen(id INTEGER PRIMARY KEY, first_call INTEGER NOT NULL, is_going INTEGER NOT NULL DEFAULT 0)",
-    "CREATE TABLE search_piece(gen INTEGER NOT NULL, piece_id INTEGER NOT NULL, call_id INTEGER NOT NULL, "
-    "PRIMARY KEY(gen, piece_id)) WITHOUT ROWID",
+    ("CREATE TABLE search_piece(gen INTEGER NOT NULL, piece_id INTEGER NOT NULL, call_id INTEGER NOT NULL, "
+     "PRIMARY KEY(gen, piece_id)) WITHOUT ROWID"),
     "CREATE TABLE search_todo(call_id INTEGER PRIMARY KEY)",
     "INSERT INTO search_todo SELECT id FROM call WHERE state <> 'open'",
 };

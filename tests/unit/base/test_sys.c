@@ -178,6 +178,25 @@ static void test_waiting(void **state)
     pthread_cond_destroy(&w.wake);
 }
 
+static void test_regexec_looks_in_a_part(void **state)
+{
+    static const char text[] = "ab1\0cd2ef3";
+    regex_t digit, any;
+    regmatch_t at = {.rm_so = 3, .rm_eo = 10};
+    (void)state;
+    assert_int_equal(regcomp(&digit, "[0-9]", REG_EXTENDED), 0);
+    assert_int_equal(regcomp(&any, "^c", REG_EXTENDED), 0);
+    assert_int_equal(sys_regexec(&digit, text, &at, 0), 0); /* behind a NUL */
+    assert_int_equal(at.rm_so, 6);
+    assert_int_equal(at.rm_eo, 7);
+    at = (regmatch_t){.rm_so = 7, .rm_eo = 9};
+    assert_int_equal(sys_regexec(&digit, text, &at, 0), REG_NOMATCH); /* the 3 stands behind the end */
+    at = (regmatch_t){.rm_so = 4, .rm_eo = 10};
+    assert_int_equal(sys_regexec(&any, text, &at, REG_NOTBOL), REG_NOMATCH);
+    regfree(&digit);
+    regfree(&any);
+}
+
 static void test_own_program(void **state)
 {
     char whole[PATH_MAX];
@@ -239,6 +258,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_room_is_laid_aside),
         cmocka_unit_test(test_secrets),
         cmocka_unit_test(test_waiting),
+        cmocka_unit_test(test_regexec_looks_in_a_part),
         cmocka_unit_test(test_own_program),
         cmocka_unit_test(test_a_program_is_found_as_a_shell_does),
         cmocka_unit_test(test_no_remote_filesystem),

@@ -16,8 +16,8 @@
 /* The first parameter number of a filter; lower ones are the reader's. */
 #define FILTER_FIRST_PARAM 20
 
-/* Look texts up in what is searched now; before filter_sql() each time, outside of a
- * transaction or in it.  f may be NULL. */
+/* Look texts up in what is searched now; before filter_sql() each time, in the same
+ * transaction, or the index may go between two of its statements.  f may be NULL. */
 NODISCARD int filter_prepare(const struct filter *f, sqlite3 *sq, struct err *e);
 /* A condition on `call c`, or NULL: everything matches.  Lent by f (which may be NULL). */
 const char *filter_sql(const struct filter *f);

@@ -298,9 +298,11 @@ int reader_calls(struct db *db, const struct call_query *q, struct call_page *pa
 {
     struct paging p = {.sq = db_sqlite(db), .query = q, .sort = &SORTS[q->sort], .index = "", .limit = page_limit(q->limit) + 1};
     *page = (struct call_page){0};
-    if (filter_prepare(q->filter, p.sq, e) != 0 || reader_begin(p.sq, e) != 0)
+    if (reader_begin(p.sq, e) != 0)
         return -1;
-    int rc = find_ids(&p, e);
+    int rc = filter_prepare(q->filter, p.sq, e);
+    if (rc == 0)
+        rc = find_ids(&p, e);
     if (rc == 0)
         rc = read_rows(&p, page, e);
     reader_end(p.sq);
@@ -342,7 +344,7 @@ int reader_call(struct db *db, int64_t id, struct call *c, struct err *e)
 }
 
 /* Calls of the slice `where` allows (a pattern without %). */
-static int count(sqlite3 *sq, const struct call_query *q, const char *where, int64_t low, int64_t high, int64_t *n, struct err *e)
+static int count_inside(sqlite3 *sq, const struct call_query *q, const char *where, int64_t low, int64_t high, int64_t *n, struct err *e)
 {
     struct buf sql;
     if (filter_prepare(q->filter, sq, e) != 0)
@@ -364,6 +366,15 @@ static int count(sqlite3 *sq, const struct call_query *q, const char *where, int
         reader_fail(sq, e);
     sqlite3_finalize(st);
     return rc == SQLITE_ROW ? 0 : -1;
+}
+
+static int count(sqlite3 *sq, const struct call_query *q, const char *where, int64_t low, int64_t high, int64_t *n, struct err *e)
+{
+    if (reader_begin(sq, e) != 0)
+        return -1;
+    int rc = count_inside(sq, q, where, low, high, n, e);
+    reader_end(sq);
+    return rc;
 }
 
 int paging_count_slice(sqlite3 *sq, const struct call_query *q, int64_t low, int64_t high, int64_t *n, struct err *e)

@@ -409,9 +409,11 @@ int search_page(struct db *db, const struct search_ask *ask, struct search_curso
     at->page_size = at->page_size == 0 ? SEARCH_PAGE : at->page_size < SEARCH_PAGE_MAX ? at->page_size * 2 : SEARCH_PAGE_MAX;
     struct search s = {.sq = db_sqlite(db), .query = ask->query, .ask = ask, .page = page, .page_size = at->page_size};
     *page = (struct search_hits){0};
-    if (filter_prepare(ask->filter, s.sq, e) != 0 || reader_begin(s.sq, e) != 0)
+    if (reader_begin(s.sq, e) != 0)
         return -1;
-    int rc = search_inside(&s, at, e);
+    int rc = filter_prepare(ask->filter, s.sq, e);
+    if (rc == 0)
+        rc = search_inside(&s, at, e);
     search_close(&s);
     reader_end(s.sq);
     page->has_more = rc == 1;

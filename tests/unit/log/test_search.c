@@ -276,6 +276,57 @@ static void test_old_generations_are_dropped(void **state)
     assert_int_equal(defensive, 1);
 }
 
+static bool has_dropped;
+
+/* The index is about to be asked: retention gives call 1 up, and its generation goes. */
+static int drop_now(unsigned what, void *arg, void *st, void *sql)
+{
+    (void)what;
+    (void)arg;
+    (void)st;
+    if (has_dropped || !strstr(sql, "FROM search_text_1 t "))
+        return 0;
+    has_dropped = true;
+    tmplog_run("UPDATE call SET request_body = NULL WHERE id < 2");
+    tmplog_run("UPDATE meta SET value = 2 WHERE key = 'bodies_gone_to'");
+    work();
+    assert_int_equal(tmplog_int("SELECT count(*) FROM search_gen"), 1);
+    return 0;
+}
+
+static void test_a_filter_sees_one_moment_of_the_log(void **state)
+{
+    (void)state;
+    struct err e = {""};
+    is_bounded = true;
+    close_parts();
+    open_parts();
+    say(1, USER("lasting text"), NULL);
+    work();
+    tmplog_run("INSERT INTO epoch VALUES(2, 0, 2, 2, 0)");
+    say(2, USER("lasting text") "," USER("newer"), NULL);
+    work();
+    assert_int_equal(tmplog_int("SELECT count(*) FROM search_gen"), 2);
+    struct db *reader = db_open(tmplog_path, DB_READ, &e);
+    struct filter *f = filter_parse("text:lasting", &e);
+    struct call_query q = {.filter = f};
+    struct call_page page;
+    int64_t n = 0;
+    has_dropped = false;
+    sqlite3_trace_v2(db_sqlite(reader), SQLITE_TRACE_STMT, drop_now, NULL);
+    if (reader_calls(reader, &q, &page, &e) != 0)
+        fail_msg("%s", e.text);
+    assert_true(has_dropped);
+    assert_int_equal(page.count, 1);
+    assert_int_equal(page.calls[0].id, 1); /* as it was when it was asked */
+    call_page_done(&page);
+    if (reader_count(reader, &q, &n, &e) != 0)
+        fail_msg("%s", e.text);
+    assert_int_equal(n, 1);
+    filter_free(f);
+    db_close(reader);
+}
+
 /* A log that gets a bound later: a generation is older than the bodies in part. */
 static void test_what_is_left_of_an_old_generation_stays(void **state)
 {
@@ -370,6 +421,7 @@ int main(void)
         TEST(test_how_many_were_not_searched_is_told),
         TEST(test_it_goes_on_after_a_restart),
         TEST(test_old_generations_are_dropped),
+        TEST(test_a_filter_sees_one_moment_of_the_log),
         TEST(test_what_is_left_of_an_old_generation_stays),
         TEST(test_ids_of_pieces_are_not_given_twice),
         TEST(test_pages_follow_each_other),

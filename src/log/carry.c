@@ -63,3 +63,14 @@ int carry_over(sqlite3 *from, sqlite3 *to, struct err *e)
     sql_try(to, "ROLLBACK");
     return -1;
 }
+
+bool carry_is_blank(sqlite3 *sq)
+{
+    int64_t is_blank = 0;
+    struct err ignored;
+    return sql_int64(sq,
+                     "SELECT NOT EXISTS(SELECT 1 FROM call) AND NOT EXISTS(SELECT 1 FROM routes)"
+                     " AND NOT EXISTS(SELECT 1 FROM budgets) AND NOT EXISTS(SELECT 1 FROM preset)",
+                     &is_blank, &ignored) == 0 &&
+           is_blank;
+}

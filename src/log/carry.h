@@ -5,6 +5,7 @@
 #define SPANTOP_LOG_CARRY_H
 
 #include <sqlite3.h>
+#include <stdbool.h>
 
 #include "base/attr.h"
 #include "base/err.h"
@@ -12,5 +13,7 @@
 /* from is the old log, whose file may be anywhere or nowhere; to is a fresh log of the
  * same version.  All or nothing: -1 when the old one cannot be read any more. */
 NODISCARD int carry_over(sqlite3 *from, sqlite3 *to, struct err *e);
+/* Has nobody put anything into this log yet? */
+bool carry_is_blank(sqlite3 *sq);
 
 #endif

@@ -56,6 +56,7 @@ struct writer {
     int64_t first_at_us; /* 0: the batch is empty */
     int64_t last_commit_us;
     int64_t failing_since_us; /* 0: all is well */
+    bool has_begun;           /* a new log, where the old one was, that could not be used so far */
     int64_t look_us;          /* when to look around next */
     char problem[ERR_TEXT_MAX]; /* what was seen then and told; "": nothing */
 };
@@ -196,13 +197,16 @@ static int change_log(struct writer *w, struct err *e)
 {
     struct writer fresh = {.options = w->options, .queue = w->queue};
     struct err why = {""};
-    bool is_new = db_is_vacant(w->db);
+    bool is_vacant = db_is_vacant(w->db);
     db_vacate(w->db);
     if (open_log(&fresh, &why) != 0) {
         close_log(&fresh);
+        w->has_begun = w->has_begun || is_vacant;
         return err_set(e, "the log %s was replaced under the gateway: %s; or move away what lies there, and a new log is begun",
                        w->options->path, why.text);
     }
+    bool is_new = is_vacant || (w->has_begun && carry_is_blank(fresh.sq));
+    w->has_begun = false;
     bool is_carried = is_new && carry_over(w->sq, fresh.sq, &why) == 0;
     batch_take_over(fresh.batch, w->batch);
     close_log(w);

@@ -235,6 +235,24 @@ def test_log_that_goes_away_is_begun_anew(stage, sim, gateway, how):
         assert [row["id"] for row in away.calls("state = 'done'")] == before, "what was committed is whole where it is now"
 
 
+def test_a_new_log_that_fails_at_first_has_all_in_the_end(stage, sim, gateway):
+    """The file is made, but what lies beside it keeps it from being used."""
+    switch(stage, gateway, "claude-haiku-4-5")
+    done = stage.run("--log", gateway.log.path, "budget", "set", "day", "500")
+    assert done.returncode == 0, done
+    ask(gateway)
+    gateway.log.wait_calls(1)
+    in_the_way = pathlib.Path(f"{gateway.log.path}-shm")
+    delete(gateway.log.path)
+    in_the_way.mkdir()
+    wait_for(lambda: "was replaced under the gateway" in gateway.health()["problem"], what="the trouble to be told")
+    in_the_way.rmdir()
+    wait_notice(gateway)
+    wait_well(gateway)
+    assert [row["set_model"] for row in gateway.log.query("SELECT * FROM routes")] == ["claude-haiku-4-5"]
+    assert [row["limit_microusd"] for row in gateway.log.query("SELECT * FROM budgets")] == [500_000_000]
+
+
 def test_calls_in_flight_pass_over_to_the_new_log(stage, recorder):
     gateway, gate = stage.gateway(recorder), threading.Event()
     recorder.answer(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n", gate, b"0\r\n\r\n")

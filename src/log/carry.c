@@ -58,7 +58,7 @@ int carry_over(sqlite3 *from, sqlite3 *to, struct err *e)
     int rc = sql_run(to, "BEGIN IMMEDIATE", e);
     for (size_t i = 0; rc == 0 && i < sizeof carried / sizeof *carried; i++)
         rc = copy_table(from, to, carried[i].table, carried[i].which, e);
-    if (rc == 0 && (rc = sql_run(to, "COMMIT", e)) == 0)
+    if (rc == 0 && sql_run(to, "COMMIT", e) == 0)
         return 0;
     sql_try(to, "ROLLBACK");
     return -1;

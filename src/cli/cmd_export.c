@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -116,6 +117,9 @@ static int open_output(const char *path, bool overwrites, struct err *e)
         return err_set(e, "%s is there already; name another file, or overwrite it with --force", path);
     if (fd < 0)
         return err_set(e, "cannot write %s: %s", path, strerror(errno));
+    struct stat st;
+    if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_mode & 077)
+        (void)fchmod(fd, 0600); /* it was another's text that others could read */
     fflush(stdout);
     int r = dup2(fd, STDOUT_FILENO);
     close(fd);

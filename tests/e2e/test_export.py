@@ -296,8 +296,10 @@ def test_a_file_is_private_and_never_overwritten_unasked(stage, filled):
     assert os.stat(path).st_mode & 0o777 == 0o600 and path.read_text() == export(stage, filled)
     done = stage.run("export", "--csv", "-o", path, "--log", filled.log.path)
     assert done.returncode == 1 and "is there already" in done.stderr and path.read_text() == export(stage, filled)
+    path.chmod(0o644)
     assert stage.run("export", "--csv", "--output", path, "--force", "--log", filled.log.path).returncode == 0
     assert path.read_text().startswith("id,state")
+    assert os.stat(path).st_mode & 0o777 == 0o600, "what others may read was another file's text"
     full = stage.folder / "full"
     full.symlink_to("/dev/full")
     done = stage.run("export", "--har", "-o", full, "--force", "--log", filled.log.path)

@@ -153,6 +153,13 @@ static void reopen_if_replaced(struct app *a)
     app_notice(a, INK_WARN, "The log was replaced by another; this shows the new one.");
 }
 
+/* Keys that wait, or TICK_MS; no time at all while rows are missing that the log has. */
+static int wait_for_key(struct app *a, struct screen *s)
+{
+    bool is_short = feed_is_short(&a->feed) && !a->data.problem.text[0];
+    return screen_wait(s, is_short || app_is_looking(a) ? 0 : TICK_MS);
+}
+
 static void run(struct app *a, struct screen *s)
 {
     int64_t drawn_second = -1, looked_us = clock_mono_us();
@@ -162,7 +169,7 @@ static void run(struct app *a, struct screen *s)
         if (need || app_is_moving(a) || second != drawn_second)
             show(a, s);
         drawn_second = second;
-        if (screen_wait(s, app_is_looking(a) ? 0 : TICK_MS) < 0)
+        if (wait_for_key(a, s) < 0)
             break;
         need = take_keys(a, s);
         if (got_stop || got_continue) {

@@ -234,9 +234,14 @@ int feed_refresh(struct feed *f, struct db *db, struct err *e)
     return f->has_below || !feed_follows_bottom(f) ? 0 : load_more(f, db, true, e);
 }
 
+bool feed_is_short(const struct feed *f)
+{
+    return !f->look.is_open && f->count < f->rows && (f->has_above || f->has_below);
+}
+
 int feed_fill(struct feed *f, struct db *db, struct err *e)
 {
-    if (f->look.is_open || f->count >= f->rows || !(f->has_above || f->has_below))
+    if (!feed_is_short(f))
         return 1;
     return load_more(f, db, !f->has_above, e);
 }

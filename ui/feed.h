@@ -52,7 +52,9 @@ NODISCARD int feed_refresh(struct feed *f, struct db *db, struct err *e);
 bool feed_is_looking(const struct feed *f);
 /* Go on with it for a while; nothing happens when there is none. */
 NODISCARD int feed_look_on(struct feed *f, struct db *db, struct err *e);
-/* The screen has room for more rows than are loaded: load them. 1: nothing to do. */
+/* Has the screen room for rows of the log that are not loaded, as after a change of view? */
+bool feed_is_short(const struct feed *f);
+/* Load them. 1: nothing to do. */
 NODISCARD int feed_fill(struct feed *f, struct db *db, struct err *e);
 /* Move the selection; the first move selects the row at the followed end. */
 NODISCARD int feed_move(struct feed *f, struct db *db, int delta, struct err *e);

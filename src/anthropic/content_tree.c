@@ -6,6 +6,7 @@
 
 #include "anthropic/content.h"
 #include "anthropic/field.h"
+#include "anthropic/tool_names.h"
 #include "base/json.h"
 #include "base/mem.h"
 #include "base/text.h"
@@ -13,8 +14,6 @@
 /* Far above any request (570 elements at 1 MB); what a body can make this
  * allocate.  The elements behind it are left out. */
 #define NODES_MAX 50000
-/* How far in front of a result its call is looked for; it stands in the message before. */
-#define RESULT_REACH 1000
 
 struct growing {
     struct content_tree *t;
@@ -79,25 +78,6 @@ static void add_block(struct growing *g, int depth, struct span block)
         field_copy(name, sizeof name, media.type, strlen(media.type));
     snprintf(label, sizeof label, "%s%s%s", type, name[0] ? " " : "", name);
     add_node(g, depth, block, label, &media);
-}
-
-/* A result names the call it answers by an id; people know it by the tool. */
-static void name_result(const struct growing *g, struct content_node *n)
-{
-    char id[128], other[128], name[96];
-    char label[160];
-
-    if (strncmp(n->label, "tool_result", 11) != 0 || !field_from_member(id, sizeof id, g->s, n->at, "tool_use_id"))
-        return;
-    const struct content_node *first = n - g->t->nodes > RESULT_REACH ? n - RESULT_REACH : g->t->nodes;
-    for (const struct content_node *use = n; use-- > first;) {
-        if (strncmp(use->label, "tool_use", 8) != 0 || !field_from_member(other, sizeof other, g->s, use->at, "id") ||
-            strcmp(id, other) != 0 || !field_from_member(name, sizeof name, g->s, use->at, "name"))
-            continue;
-        snprintf(label, sizeof label, "tool_result %s", name);
-        set_label(n, label);
-        return;
-    }
 }
 
 /* What a tool gave back may be blocks in turn: texts, images. */
@@ -169,6 +149,28 @@ static void add_messages(struct growing *g, struct span messages)
         add_message(g, it.value);
 }
 
+/* A result names the call it answers by an id; people know it by the tool. */
+static void name_results(const struct growing *g)
+{
+    struct tool_names names;
+
+    tool_names_read(g->s, g->t, &names);
+    for (size_t i = 0; i < g->t->count; i++) {
+        struct content_node *n = &g->t->nodes[i];
+        char id[128];
+        char label[160];
+        if (n->depth != 2 || strncmp(n->label, "tool_result", 11) != 0 ||
+            !field_from_member(id, sizeof id, g->s, n->at, "tool_use_id"))
+            continue;
+        const char *name = tool_names_find(&names, id, i);
+        if (!name)
+            continue;
+        snprintf(label, sizeof label, "tool_result %s", name);
+        set_label(n, label);
+    }
+    tool_names_done(&names);
+}
+
 void content_tree_from_request(const char *body, size_t len, struct content_tree *t)
 {
     struct growing g = {.t = t, .s = body};
@@ -187,9 +189,7 @@ void content_tree_from_request(const char *body, size_t len, struct content_tree
         add_tools(&g, v);
     if (field_member(body, top, "messages", &v) && field_begins(body, v, '['))
         add_messages(&g, v);
-    for (size_t i = 0; i < t->count; i++)
-        if (t->nodes[i].depth == 2)
-            name_result(&g, &t->nodes[i]);
+    name_results(&g);
 }
 
 void content_tree_done(struct content_tree *t)

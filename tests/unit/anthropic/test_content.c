@@ -401,6 +401,41 @@ static void assert_tokens(const char *body, int64_t counted, const char *expecte
 
 #define PIXEL_PNG "iVBORw0KGgoAAAANSUhEUgAAAu4AAAB4CAYAAAA=" /* the head of 750 by 120 */
 
+/* However far away its call stands; of two calls with one id it is the nearer before. */
+static void test_results_are_named_by_the_nearest_call_before(void **state)
+{
+    (void)state;
+    enum { FILL = 3000 };
+    static const char use[] = "{\"type\":\"tool_use\",\"id\":\"%s\",\"name\":\"%s\"},";
+    static const char result[] = "{\"type\":\"tool_result\",\"tool_use_id\":\"%s\"}";
+    struct content_tree t;
+    struct buf body;
+    buf_init(&body);
+    buf_puts(&body, "{\"messages\":[{\"content\":[");
+    buf_printf(&body, result, "b");
+    buf_puts(&body, ",");
+    buf_printf(&body, use, "b", "First");
+    buf_printf(&body, use, "a", "Far");
+    buf_printf(&body, use, "b", "Second");
+    for (int i = 0; i < FILL; i++)
+        buf_puts(&body, "{\"type\":\"tool_use\",\"id\":\"c\"},"); /* without a name */
+    buf_printf(&body, result, "a");
+    buf_puts(&body, ",");
+    buf_printf(&body, result, "b");
+    buf_puts(&body, ",");
+    buf_printf(&body, use, "b", "After");
+    buf_printf(&body, result, "c");
+    buf_puts(&body, "]}]}");
+    content_tree_from_request(body.data, body.len, &t);
+    assert_int_equal(t.count, 2 + 4 + FILL + 4);
+    assert_string_equal(t.nodes[2].label, "tool_result b");
+    assert_string_equal(t.nodes[6 + FILL].label, "tool_result Far");
+    assert_string_equal(t.nodes[7 + FILL].label, "tool_result Second");
+    assert_string_equal(t.nodes[9 + FILL].label, "tool_result c");
+    content_tree_done(&t);
+    buf_done(&body);
+}
+
 static void test_tokens_are_estimated_and_add_up(void **state)
 {
     (void)state;
@@ -440,6 +475,7 @@ int main(void)
         cmocka_unit_test(test_labels_are_clean),
         cmocka_unit_test(test_tree_is_bounded),
         cmocka_unit_test(test_results_of_tools_and_their_marks),
+        cmocka_unit_test(test_results_are_named_by_the_nearest_call_before),
         cmocka_unit_test(test_tokens_are_estimated_and_add_up),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

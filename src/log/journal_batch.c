@@ -478,6 +478,11 @@ void batch_step_retention(struct batch *b)
     search_index_look(b->search);
 }
 
+bool batch_search_gives_room(const struct batch *b)
+{
+    return search_index_is_dropping(b->search);
+}
+
 int64_t batch_search_due_us(const struct batch *b)
 {
     return search_index_due_us(b->search);

@@ -42,6 +42,8 @@ int64_t batch_retention_due_us(const struct batch *b);
 void batch_step_retention(struct batch *b);
 /* Texts go into the search index then, too; see search_index.h. */
 int64_t batch_search_due_us(const struct batch *b);
+/* The next step drops an old index; retention waits for that. */
+bool batch_search_gives_room(const struct batch *b);
 void batch_step_search(struct batch *b);
 /* Once a second; see journal_alarms.h. */
 void batch_step_alarms(struct batch *b);

@@ -394,6 +394,14 @@ static void give_up(struct writer *w)
     queue_count_dropped(w->queue, rows, 0);
 }
 
+/* When the disk is full the index stands back as the calls do; but dropping an old one
+ * makes room, and retention waits for it. */
+static int64_t search_due_us(const struct writer *w)
+{
+    bool may_step = batch_search_gives_room(w->batch) || reserve_lets_write(w->reserve);
+    return may_step ? batch_search_due_us(w->batch) : INT64_MAX;
+}
+
 /* When to wake without a call.  After a failure some ops are still in hand: then
  * there is nothing to wait for. */
 static int64_t wait_until_us(const struct writer *w)
@@ -402,8 +410,8 @@ static int64_t wait_until_us(const struct writer *w)
         return 1;
     int64_t due = commit_due_us(w);
     int64_t idle = batch_retention_due_us(w->batch);
-    int64_t search = batch_search_due_us(w->batch);
-    if (search < idle && reserve_lets_write(w->reserve))
+    int64_t search = search_due_us(w);
+    if (search < idle)
         idle = search;
     if (w->look_us < idle)
         idle = w->look_us;
@@ -450,7 +458,7 @@ static void step_others(struct writer *w)
         return;
     if (batch_retention_due_us(w->batch) <= now)
         batch_step_retention(w->batch);
-    else if (batch_search_due_us(w->batch) <= now && reserve_lets_write(w->reserve))
+    else if (search_due_us(w) <= now)
         batch_step_search(w->batch);
     else
         return;

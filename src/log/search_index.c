@@ -379,10 +379,11 @@ static int drop_some(struct search_index *x, struct err *e)
     rc = drop_pieces(x, e);
     if (rc != 0 || sqlite3_changes(x->sq) > 0)
         return rc;
-    return run_once(x,
-                    xasprintf("DROP TABLE search_text_%" PRId64 "; DELETE FROM search_gen WHERE id = %" PRId64, x->dropping,
-                              x->dropping),
-                    e);
+    rc = run_once(x,
+                  xasprintf("DROP TABLE search_text_%" PRId64 "; DELETE FROM search_gen WHERE id = %" PRId64, x->dropping,
+                            x->dropping),
+                  e);
+    return rc != 0 ? -1 : find_old_gen(x, e); /* the next, or none: then nothing waits for it any more */
 }
 
 /* ---- Steps -------------------------------------------------------------------------- */

@@ -34,7 +34,8 @@ void search_index_look(struct search_index *x);
 
 /* When to step next (monotonic); steps before are free to skip. */
 int64_t search_index_due_us(const struct search_index *x);
-/* Is an old generation being dropped?  Until it is, the log looks larger than it will be. */
+/* Is an old generation being dropped?  Until it is, the log looks larger than it will be;
+ * the steps up to then give back room and take none. */
 bool search_index_is_dropping(const struct search_index *x);
 /* One step.  An error is no harm: it is tried again later. */
 void search_index_step(struct search_index *x);

@@ -15,6 +15,7 @@
 #include "base/mem.h"
 #include "log/bodies.h"
 #include "log/journal.h"
+#include "log/search_schema.h"
 #include "log/sql.h"
 
 #define LIMIT_US ((int64_t)15000000) /* to fail, not to measure */
@@ -665,6 +666,37 @@ static void test_writing_resumes_when_the_disk_takes_it_again(void **state)
     db_close(db);
 }
 
+/* The index of calls that have given up their bodies, and one call that is not in the index yet. */
+static void make_old_index(void)
+{
+    struct err e = {""};
+    struct db *db = db_open(path, DB_CREATE, &e);
+    if (!db || search_schema_add_gen(db_sqlite(db), 1, 1, &e) != 0 || search_schema_add_gen(db_sqlite(db), 2, 3, &e) != 0 ||
+        sql_run(db_sqlite(db), "UPDATE meta SET value = 3 WHERE key = 'bodies_gone_to'", &e) != 0 ||
+        sql_run(db_sqlite(db), "INSERT INTO call(id, state, started_at, body_state) VALUES(3, 'done', 1000, 'kept')", &e) != 0 ||
+        sql_run(db_sqlite(db), "INSERT INTO search_todo VALUES(3)", &e) != 0)
+        fail_msg("%s", e.text);
+    db_close(db);
+}
+
+static void test_an_old_index_goes_from_a_full_disk(void **state)
+{
+    (void)state;
+    struct rlimit before;
+    signal(SIGXFSZ, SIG_IGN);
+    assert_int_equal(getrlimit(RLIMIT_FSIZE, &before), 0);
+    make_old_index();
+    let_files_grow_to(2 << 20); /* enough for the log, too little for its reserve */
+    struct journal *j = open_journal();
+    struct db *db = open_reader();
+    wait_for(db, "SELECT count(*) FROM search_gen", 1);
+    assert_int_equal(ask(db, "SELECT count(*) FROM search_todo"), 1); /* what takes room waits */
+    let_files_grow_to(before.rlim_cur);
+    wait_for(db, "SELECT count(*) FROM search_todo", 0);
+    journal_close(j);
+    db_close(db);
+}
+
 static void test_the_write_ahead_log_stays_short(void **state)
 {
     (void)state;
@@ -717,6 +749,7 @@ int main(void)
         WITH_DIR(test_rows_are_dropped_whole_and_counted),
         WITH_DIR(test_a_log_damaged_inside_is_refused_at_start),
         WITH_DIR(test_writing_resumes_when_the_disk_takes_it_again),
+        WITH_DIR(test_an_old_index_goes_from_a_full_disk),
         WITH_DIR(test_the_write_ahead_log_stays_short),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

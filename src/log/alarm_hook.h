@@ -8,7 +8,7 @@
  * One runs at a time, for limit_ms at most, then it is killed with all it started;
  * HOOK_WAITING alarms wait meanwhile, more are let go.  What fails is said in the
  * diagnostics, once until it works again.  When the gateway ends, so does a
- * command that still runs; nothing waits for it.
+ * command that still runs; nothing waits for it.  A log that goes away ends nothing.
  *
  * Thread: one, the journal's.  Nothing here blocks: the child is looked after once a
  * second, by alarm_hook_step(). */

@@ -140,6 +140,17 @@ void journal_alarms_free(struct journal_alarms *j)
     free(j);
 }
 
+/* What was learned from the other log is less than what the gateway saw itself. */
+void journal_alarms_take_over(struct journal_alarms *j, struct journal_alarms *old)
+{
+    struct alarms *rules = j->rules;
+    struct alarm_hook *hook = j->hook;
+    j->rules = old->rules;
+    j->hook = old->hook;
+    old->rules = rules;
+    old->hook = hook;
+}
+
 void journal_alarms_begin(struct journal_alarms *j, const struct call *c, bool is_retry)
 {
     alarms_begin(j->rules, c, is_retry);

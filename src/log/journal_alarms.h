@@ -20,6 +20,10 @@ struct journal_alarms;
 struct journal_alarms *journal_alarms_open(sqlite3 *sq, const struct journal_options *o, struct err *e);
 void journal_alarms_free(struct journal_alarms *j);
 
+/* j writes another log from now on: what is usual, alarms that were not committed yet, the command
+ * that runs and the alarms that wait for it pass over from the old one. */
+void journal_alarms_take_over(struct journal_alarms *j, struct journal_alarms *old);
+
 void journal_alarms_begin(struct journal_alarms *j, const struct call *c, bool is_retry);
 void journal_alarms_end(struct journal_alarms *j, const struct call *c, bool is_retry);
 

@@ -155,6 +155,7 @@ void batch_take_over(struct batch *b, struct batch *old)
         old->titles = NULL;
         old->last_title = &old->titles;
     }
+    journal_alarms_take_over(b->alarms, old->alarms);
     memcpy(b->failed, old->failed, sizeof b->failed);
     b->failed_at = old->failed_at;
     if (b->next_call < old->next_call)

@@ -242,3 +242,32 @@ def test_a_log_that_cannot_be_written_for_a_while(stage, sim):
     wait_for(lambda: told(stage), what="the command to have run")
     assert json.loads(told(stage)[alarm["call_id"]].split("\n")[0])["id"] == 1
     assert len(told(stage)) == 1
+
+
+def test_what_runs_and_what_waits_outlasts_the_log(stage, sim):
+    """The command goes on, the alarm that waits for it is told, and so is one whose row the old log never got."""
+    begun, go = stage.folder / "begun", stage.folder / "go"
+    gateway = stage.gateway(sim, "--alarms", "storm=2,context=80", "--on-alarm",
+                            f"touch {begun}; until test -e {go}; do sleep 0.1; done; {SLOW.format(stage.folder)}")
+    full = "[[sim text ok]]" + words("full", 700_000)
+    sim.faults({"status": 529, "times": 2})
+    ask(gateway)
+    ask(gateway)
+    wait_for(begun.exists, what="the command to run")
+    ask(gateway, full, model=HAIKU)
+    wait_alarms(gateway, 2)
+    in_the_way = gateway.log.path.with_name(gateway.log.path.name + "-shm")
+    for end in ("", "-wal", "-shm"):
+        gateway.log.path.with_name(gateway.log.path.name + end).unlink()
+    in_the_way.mkdir()
+    wait_for(lambda: gateway.health()["problem"], what="the gateway to say that it cannot write")
+    ask(gateway, full, session=B, model=HAIKU)
+    in_the_way.rmdir()
+    wait_for(lambda: gateway.health()["notice"], what="the new log to be begun")
+    alarm, = wait_alarms(gateway)
+    assert (alarm["kind"], alarm["session_id"], alarm["call_id"]) == ("context", B, 4)
+    assert told(stage) == {}
+    go.touch()
+    wait_for(lambda: len(told(stage)) == 3, what=lambda: f"three alarms to be told: {told(stage).keys()}")
+    assert sorted(told(stage)) == [2, 3, 4]
+    wait_for(lambda: not children(gateway.pid), what="the last child to be reaped")

@@ -22,6 +22,7 @@
 #define RETRY_US  ((int64_t)5000000) /* after an error */
 #define DROP_ROWS 100                /* of an old index at once, up to 4 KB each */
 #define DROP_PIECES 2000
+#define FORGET_CALLS 2000            /* of those that nobody indexed, at once */
 #define KEPT_ROWID 10                /* what FTS5 reads to open a table, for DROP to work after a restart */
 #define FAILURES_TOLD 3
 #define SAID_KEPT ((size_t)1 << 14)
@@ -428,9 +429,25 @@ void search_index_added(struct search_index *x)
     x->due_us = now + QUIET_US < latest ? now + QUIET_US : latest;
 }
 
+/* What nobody indexes is noted no longer than it has bodies, or the list would outgrow the
+ * bound of the log. */
+static int forget_gone(struct search_index *x, struct err *e)
+{
+    int64_t first;
+    int64_t gone = 0;
+    if (next_call(x, &first, e) != 0 || sql_int64(x->sq, "SELECT " SEARCH_GONE_SQL, &gone, e) != 0)
+        return -1;
+    if (first == 0 || first >= gone) /* no reason to take the write lock */
+        return 0;
+    int64_t before = gone - first < FORGET_CALLS ? gone : first + FORGET_CALLS;
+    return run_once(x, xasprintf("DELETE FROM search_todo WHERE call_id < %" PRId64, before), e);
+}
+
 void search_index_look(struct search_index *x)
 {
     struct err e;
+    if (x->options.is_off)
+        (void)forget_gone(x, &e); /* tried again at the next look */
     if (!x->dropping && find_old_gen(x, &e) == 0 && x->dropping)
         x->due_us = clock_mono_us();
 }

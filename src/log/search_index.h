@@ -17,7 +17,7 @@
 #include "log/db.h"
 
 struct search_index_options {
-    bool is_off;     /* calls are only noted in search_todo */
+    bool is_off;     /* calls are only noted in search_todo, while they have bodies */
     bool is_bounded; /* the log has a bound of size or age: see search_schema.h */
 };
 

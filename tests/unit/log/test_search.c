@@ -14,11 +14,12 @@
 static struct bodies *bodies;
 static struct search_index *search;
 static bool is_bounded;
+static bool is_off;
 
 static void open_parts(void)
 {
     struct err e = {""};
-    struct search_index_options o = {.is_bounded = is_bounded};
+    struct search_index_options o = {.is_off = is_off, .is_bounded = is_bounded};
     bodies = bodies_open(db_sqlite(tmplog), &e);
     search = bodies ? search_index_open(db_sqlite(tmplog), &o, &e) : NULL;
     if (!search)
@@ -35,6 +36,7 @@ static int set_up(void **state)
 {
     tmplog_open(state);
     is_bounded = false;
+    is_off = false;
     open_parts();
     return 0;
 }
@@ -355,6 +357,37 @@ static void test_what_is_left_of_an_old_generation_stays(void **state)
     assert_false(search_index_is_dropping(search));
 }
 
+/* Without an index the list of what is to do goes with the bodies, some at a time. */
+static void test_what_nobody_indexes_is_noted_no_longer_than_it_is_there(void **state)
+{
+    (void)state;
+    is_off = true;
+    close_parts();
+    open_parts();
+    say(1, USER("old text"), NULL);
+    say(2, USER("newer text"), NULL);
+    say(9000, USER("newest text"), NULL);
+    search_index_look(search);
+    assert_string_equal(tmplog_rows("SELECT call_id FROM search_todo"), "1;2;9000");
+    tmplog_run("WITH RECURSIVE n(i) AS (SELECT 3 UNION ALL SELECT i + 1 FROM n WHERE i < 5000) INSERT INTO search_todo SELECT i FROM n");
+    tmplog_run("UPDATE call SET request_body = NULL WHERE id < 2");
+    tmplog_run("UPDATE meta SET value = 2 WHERE key = 'bodies_gone_to'");
+    search_index_look(search);
+    assert_string_equal(tmplog_rows("SELECT min(call_id) FROM search_todo"), "2");
+    tmplog_run("DELETE FROM call WHERE id < 3");
+    search_index_look(search);
+    assert_true(tmplog_int("SELECT count(*) FROM search_todo") > 1);
+    for (int i = 0; i < 10; i++)
+        search_index_look(search);
+    assert_string_equal(tmplog_rows("SELECT call_id FROM search_todo"), "9000");
+    is_off = false;
+    close_parts();
+    open_parts();
+    search_index_look(search);
+    work();
+    assert_string_equal(hits("text"), "9000 user");
+}
+
 /* Ids of pieces that are gone are not given again: the index may still name them. */
 static void test_ids_of_pieces_are_not_given_twice(void **state)
 {
@@ -423,6 +456,7 @@ int main(void)
         TEST(test_old_generations_are_dropped),
         TEST(test_a_filter_sees_one_moment_of_the_log),
         TEST(test_what_is_left_of_an_old_generation_stays),
+        TEST(test_what_nobody_indexes_is_noted_no_longer_than_it_is_there),
         TEST(test_ids_of_pieces_are_not_given_twice),
         TEST(test_pages_follow_each_other),
         TEST(test_what_was_found_is_marked),

@@ -15,15 +15,15 @@
 #include "log/search_text.h"
 #include "log/sql.h"
 
-#define STEP_US   ((int64_t)10000)   /* work within a step; its commit comes on top */
-#define QUIET_US  ((int64_t)50000)   /* after a batch, for the next one may be near */
-#define LAG_US    ((int64_t)2000000) /* but calls that keep coming wait no longer */
-#define PAUSE_US  ((int64_t)20000)   /* between steps: others may write */
-#define RETRY_US  ((int64_t)5000000) /* after an error */
-#define DROP_ROWS 100                /* of an old index at once, up to 4 KB each */
+#define STEP_US   ((int64_t)10000)    /* work within a step; its commit comes on top */
+#define QUIET_US  ((int64_t)50000)    /* after a batch, for the next one may be near */
+#define LAG_US    ((int64_t)10000000) /* but calls that keep coming wait no longer */
+#define PAUSE_US  ((int64_t)20000)    /* between steps: others may write */
+#define RETRY_US  ((int64_t)5000000)  /* after an error */
+#define DROP_ROWS 100                 /* of an old index at once, up to 4 KB each */
 #define DROP_PIECES 2000
-#define FORGET_CALLS 2000            /* of those that nobody indexed, at once */
-#define KEPT_ROWID 10                /* what FTS5 reads to open a table, for DROP to work after a restart */
+#define FORGET_CALLS 2000             /* of those that nobody indexed, at once */
+#define KEPT_ROWID 10                 /* what FTS5 reads to open a table, for DROP to work after a restart */
 #define FAILURES_TOLD 3
 #define SAID_KEPT ((size_t)1 << 14)
 #define NEVER     INT64_MAX
@@ -421,7 +421,7 @@ int search_index_add(struct search_index *x, int64_t call_id, struct err *e)
 void search_index_added(struct search_index *x)
 {
     int64_t now = clock_mono_us();
-    if (x->options.is_off || x->failures > 0)
+    if (x->options.is_off || x->dropping || x->failures > 0) /* a drop does not wait: retention waits for it */
         return;
     if (x->waiting_since_us == 0)
         x->waiting_since_us = now;

@@ -1,7 +1,8 @@
 /* Putting the texts of ended calls into the search index.
  *
  * Works as retention does: in steps of 10 ms, between two batches, when no call has ended
- * for a moment; calls that keep coming are let wait no longer than two seconds.
+ * for a moment; calls that keep coming are let wait for ten seconds, for in a burst the
+ * streams want the processor, but no longer.  Dropping an old index does not wait.
  * What a step did is committed; after a crash it goes on with search_todo.
  *
  * Thread: the journal's (or that of `doctor --rebuild`, on a connection of its own). */

@@ -10,7 +10,6 @@
 
 #define NOTICE_US        (6 * 1000 * 1000)
 #define SECOND_US        (1000 * 1000)
-#define FEED_COST_FACTOR 20                 /* following may take a twentieth of the time */
 
 void app_init(struct app *a, const struct dashboard_options *o, struct db *db)
 {
@@ -106,9 +105,14 @@ bool app_is_moving(const struct app *a)
 
 /* ---- Time ---------------------------------------------------------------- */
 
-bool app_is_looking(const struct app *a)
+static bool is_feed_looking(const struct app *a)
 {
     return feed_is_looking(&a->feed) || a->count_look.is_open || a->is_count_due;
+}
+
+bool app_is_looking(const struct app *a)
+{
+    return is_feed_looking(a) || sessions_is_looking(a);
 }
 
 /* What began goes on: the list first, then the count, unless the list holds all there is. */
@@ -138,14 +142,14 @@ static bool refresh_feed(struct app *a, int64_t now)
     int filled = feed_fill(&a->feed, a->db, &e); /* the window may have grown */
     if (filled < 0)
         a->data.problem = e;
-    bool is_looking = app_is_looking(a);
+    bool is_looking = is_feed_looking(a);
     if (!is_looking && (!a->is_feed_stale || now < a->feed_due_us))
         return filled != 1;
     if ((is_looking ? look_on(a, &e) : look_anew(a, &e)) < 0)
         a->data.problem = e;
     int64_t end = clock_mono_us();
     a->feed_cost_us += end - now;
-    a->feed_due_us = end + a->feed_cost_us * FEED_COST_FACTOR;
+    a->feed_due_us = end + a->feed_cost_us * APP_LOOK_COST_FACTOR;
     return true;
 }
 
@@ -163,9 +167,10 @@ bool app_tick(struct app *a)
     bool is_fresh = snapshot_refresh(&a->data, a->db, changed);
     if (changed) {
         inspect_refresh(&a->inspect, a->db);
-        a->is_view_stale = a->is_feed_stale = true;
+        a->is_view_stale = a->is_feed_stale = a->is_match_stale = true;
     }
     is_fresh |= refresh_feed(a, now);
+    is_fresh |= sessions_look(a, now);
     if (a->is_view_stale && now >= a->view_due_us) {
         lists_load(a);
         is_fresh = true;

@@ -71,6 +71,11 @@ struct app {
 
     struct session_page sessions; /* Sessions view */
     size_t session_want;          /* how many of them to load */
+    struct session_matches matches; /* with a filter: which of them it lets through */
+    struct session_matches coming;  /* of the look that goes on */
+    bool is_match_looking, is_match_stale;
+    bool is_match_part;             /* nothing is known but what is coming */
+    int64_t match_due_us, match_cost_us; /* as those of the feed */
     struct tree tree;             /* its rows; session_list counts these */
     struct timeline timeline;     /* above it */
     struct list_state session_list;
@@ -123,6 +128,8 @@ bool app_can_open(const struct app *a);
 bool app_is_moving(const struct app *a);
 /* Is a filter still looking through the log?  Then ticks go on with it. */
 bool app_is_looking(const struct app *a);
+/* A look that took so long may come again not before it has been a twentieth of the time. */
+#define APP_LOOK_COST_FACTOR 20
 void app_notice(struct app *a, unsigned ink, const char *fmt, ...) PRINTF_LIKE(3, 4);
 
 /* ---- Between the files of the dashboard ---- */
@@ -207,6 +214,14 @@ void list_settle(struct list_state *l, size_t count, size_t rows);
 /* app_sessions.c */
 const struct session *lists_selected_session(const struct app *a);
 NODISCARD int sessions_load(struct app *a, struct err *e);
+/* Another filter is in force. */
+void sessions_filter(struct app *a);
+/* Is the log being looked through for the sessions on the screen? */
+bool sessions_is_looking(const struct app *a);
+/* Go on with that, or begin when it is due; true: something may look different now. */
+bool sessions_look(struct app *a, int64_t now);
+/* What the filter lets through as far as it is known; only with one. */
+const struct session_matches *sessions_matches(const struct app *a);
 bool sessions_act(struct app *a, enum action action); /* did it mean something here? */
 void sessions_done(struct app *a);
 

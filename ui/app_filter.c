@@ -1,6 +1,6 @@
 /* The filter line: edited in place, completed by Tab, tried at Enter, in force until
- * cleared.  It holds in Live, Calls and the breaks of Cache; sums and sessions are of
- * all calls, and say so (frame.c). */
+ * cleared.  It holds in Live, Calls, Sessions and the breaks of Cache; sums are of all
+ * calls, and say so (frame.c). */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -52,7 +52,8 @@ static int apply(struct app *a, const char *text, struct err *e)
         filter_free(f);
     snprintf(a->filter_text, sizeof(a->filter_text), "%s", text);
     a->view_due_us = 0;
-    if (a->view == VIEW_CACHE)
+    sessions_filter(a);
+    if (a->view == VIEW_CACHE || a->view == VIEW_SESSIONS)
         lists_load(a);
     if (feed_follow(&a->feed, a->db, e) < 0 || filter_count(a, true, e) < 0)
         return -1;
@@ -64,8 +65,8 @@ static int apply(struct app *a, const char *text, struct err *e)
 
 void filter_open(struct app *a)
 {
-    if (a->view != VIEW_CALLS && a->view != VIEW_CACHE)
-        a->view = VIEW_LIVE; /* the lists of other views have no rows to filter */
+    if (a->view == VIEW_SPEND)
+        a->view = VIEW_LIVE; /* Spend has no rows to filter */
     field_set(&a->filter_field, a->filter_text);
     a->filter_error[0] = '\0';
     a->overlay = PLACE_FILTER;

@@ -49,6 +49,8 @@ static void go_back(struct app *a)
             set_view(a, VIEW_SESSIONS);
     } else if (!is_table && lists_act(a, ACTION_BACK))
         return;
+    else if (a->view == VIEW_SESSIONS && a->filter_text[0])
+        filter_clear(a);
     else if (a->view != VIEW_LIVE)
         set_view(a, VIEW_LIVE);
     else

@@ -1,15 +1,88 @@
 /* The Sessions view's list and the timeline above it: loading, unfolding, opening.
  *
  * Sessions are loaded a page at a time, the next one when the selection comes
- * near the end of what is there. */
+ * near the end of what is there.  With a filter in force those are shown that have calls
+ * which match; which these are is looked for as the feed does it, in short steps. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/mem.h"
 #include "ui/app.h"
 
 #define NEAR_END 20 /* rows */
+
+/* ---- Which ones a filter lets through ------------------------------------------- */
+
+void sessions_filter(struct app *a)
+{
+    session_matches_done(&a->matches);
+    session_matches_done(&a->coming);
+    a->is_match_part = true;
+    a->is_match_looking = false;
+    a->is_match_stale = true;
+    a->match_due_us = 0;
+}
+
+const struct session_matches *sessions_matches(const struct app *a)
+{
+    return a->is_match_part ? &a->coming : &a->matches;
+}
+
+bool sessions_is_looking(const struct app *a)
+{
+    return a->view == VIEW_SESSIONS && a->feed.filter && a->is_match_looking;
+}
+
+/* One step; what was known stays until all is known again. */
+static int look_step(struct app *a, struct err *e)
+{
+    int64_t begin = clock_mono_us();
+    if (!a->is_match_looking) {
+        session_matches_done(&a->coming);
+        a->coming.look.us = a->feed.look.us;
+        a->match_cost_us = 0;
+        a->is_match_stale = false;
+    }
+    int rc = reader_matches_on(a->db, a->feed.filter, &a->coming, e);
+    a->is_match_looking = rc == 0 && a->coming.look.is_open;
+    if (rc == 0 && !a->is_match_looking) {
+        session_matches_done(&a->matches);
+        a->matches = a->coming;
+        a->coming = (struct session_matches){0};
+        a->is_match_part = false;
+    }
+    int64_t end = clock_mono_us();
+    a->match_cost_us += end - begin;
+    a->match_due_us = end + a->match_cost_us * APP_LOOK_COST_FACTOR;
+    return rc;
+}
+
+static int load_rows(struct app *a, struct err *e);
+
+bool sessions_look(struct app *a, int64_t now)
+{
+    struct err e = {""};
+    bool is_due = a->is_match_stale && now >= a->match_due_us;
+    if (a->view != VIEW_SESSIONS || !a->feed.filter || !(a->is_match_looking || is_due))
+        return false;
+    size_t known = sessions_matches(a)->count;
+    int rc = look_step(a, &e);
+    bool is_other = !a->is_match_looking || sessions_matches(a)->count != known;
+    if (rc < 0 || (is_other && load_rows(a, &e) < 0))
+        a->data.problem = e;
+    return true;
+}
+
+/* ---- Loading ---------------------------------------------------------------------- */
+
+static int read_page(struct app *a, int64_t before_ms, struct session_page *page, struct err *e)
+{
+    if (a->feed.filter)
+        return reader_sessions_matching(a->db, sessions_matches(a), before_ms, READER_PAGE_MAX, page, e);
+    return reader_sessions(a->db, before_ms, READER_PAGE_MAX, page, e);
+}
 
 static int load_pages(struct app *a, struct session_page *all, struct err *e)
 {
@@ -17,7 +90,7 @@ static int load_pages(struct app *a, struct session_page *all, struct err *e)
     while (all->count < a->session_want) {
         struct session_page page;
         int64_t before = all->count ? all->sessions[all->count - 1].last_at : 0;
-        if (reader_sessions(a->db, before, READER_PAGE_MAX, &page, e) < 0) {
+        if (read_page(a, before, &page, e) < 0) {
             session_page_done(all);
             return -1;
         }
@@ -66,7 +139,7 @@ const struct session *lists_selected_session(const struct app *a)
     return row ? &a->sessions.sessions[row->session] : NULL;
 }
 
-int sessions_load(struct app *a, struct err *e)
+static int load_rows(struct app *a, struct err *e)
 {
     struct session_page page;
     const struct tree_row *row = selected_row(a);
@@ -83,11 +156,19 @@ int sessions_load(struct app *a, struct err *e)
         rc = tree_refresh(&a->tree, a->db, e);
         lay_out(a, session_id, is_agent, agent_id);
     }
-    if (rc == 0 && a->timeline.is_open)
-        rc = feed_refresh(&a->timeline.feed, a->db, e);
     free(session_id);
     free(agent_id);
     return rc;
+}
+
+int sessions_load(struct app *a, struct err *e)
+{
+    bool is_new = a->feed.filter && a->is_match_part && !a->is_match_looking;
+    if (is_new && look_step(a, e) < 0)
+        return -1;
+    if (load_rows(a, e) < 0)
+        return -1;
+    return a->timeline.is_open ? feed_refresh(&a->timeline.feed, a->db, e) : 0;
 }
 
 static void say(struct app *a, int rc, const struct err *e)
@@ -188,4 +269,6 @@ void sessions_done(struct app *a)
     timeline_close(&a->timeline);
     tree_done(&a->tree);
     session_page_done(&a->sessions);
+    session_matches_done(&a->matches);
+    session_matches_done(&a->coming);
 }

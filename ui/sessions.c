@@ -186,12 +186,36 @@ static void draw_row(struct canvas *c, int row, const struct places *p, const st
     canvas_restyle(c, row, 0, c->cols, INK_SELECTED);
 }
 
+/* The figures in the rows stay those of whole sessions. */
+static void draw_filter(struct canvas *c, int row, const struct app *a)
+{
+    char text[FIELD_MAX + 128], sessions[TEXT_SHORT_MAX], calls[TEXT_SHORT_MAX];
+    const struct session_matches *m = sessions_matches(a);
+    const char *more = a->is_match_part && a->is_match_looking ? "+" : "";
+    text_count(sessions, (int64_t)m->count);
+    text_count(calls, m->calls);
+    snprintf(text, sizeof(text), "%s%s %s with %s%s %s that match, filter %s%s%s", sessions, more,
+             m->count == 1 ? "session" : "sessions", calls, more, m->calls == 1 ? "call" : "calls", a->filter_text,
+             more[0] ? ", looking further" : "", more[0] ? glyphs()->ellipsis : "");
+    canvas_heading(c, row, 1, c->cols - 2, text);
+}
+
+static void draw_empty(struct canvas *c, int row, const struct app *a)
+{
+    canvas_put(c, row, 2, c->cols - 3, INK_DIM,
+               sessions_is_looking(a) ? "No session so far."
+               : a->filter_text[0]    ? "No session has a call that matches the filter.  Esc clears it."
+                                      : "No session yet.  1 shows how to begin.");
+}
+
 void sessions_draw(struct canvas *c, struct app *a, int top, int bottom)
 {
     struct places p;
     make_places(&p, c->cols);
+    if (a->filter_text[0])
+        draw_filter(c, top++, a);
     if (a->sessions.count == 0) {
-        canvas_put(c, top + 1, 2, c->cols - 3, INK_DIM, "No session yet.  1 shows how to begin.");
+        draw_empty(c, top + 1, a);
         return;
     }
     head(c, top++, &p);

@@ -181,6 +181,25 @@ NODISCARD int reader_session(struct db *db, const char *id_or_title, struct sess
 void session_page_done(struct session_page *p);
 void session_done(struct session *s);
 
+/* The sessions that have calls which match a filter, and how many of them each. */
+struct session_match {
+    char *session_id;
+    int64_t calls;
+};
+struct session_matches {
+    struct call_look look;       /* look.us is set by the caller */
+    struct session_match *rows;  /* by session_id */
+    size_t count;
+    int64_t calls;               /* of all sessions */
+};
+/* Look for them for the time that look.us says; while look.is_open after it, the rows are what
+ * is known so far and the next call goes on.  Closed, it begins anew. */
+NODISCARD int reader_matches_on(struct db *db, const struct filter *f, struct session_matches *m, struct err *e);
+void session_matches_done(struct session_matches *m);
+/* As reader_sessions(), of these alone. */
+NODISCARD int reader_sessions_matching(struct db *db, const struct session_matches *m, int64_t before_ms, size_t limit,
+                                       struct session_page *page, struct err *e);
+
 struct agent_row {
     char *agent_id;           /* NULL: the session's own agent */
     char *parent_agent_id;    /* NULL: that one started it, or nobody knows */

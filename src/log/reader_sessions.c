@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 
 #include "base/buf.h"
+#include "base/json.h"
 #include "base/mem.h"
 #include "log/reader.h"
 #include "log/reader_row.h"
@@ -50,18 +51,43 @@ static int take_sessions(sqlite3 *sq, sqlite3_stmt *st, size_t max, struct sessi
     return rc == SQLITE_DONE || rc == SQLITE_ROW ? 0 : -1;
 }
 
-int reader_sessions(struct db *db, int64_t before_ms, size_t limit, struct session_page *page, struct err *e)
+#define SQL_PAGE(condition) SQL_SESSION "WHERE last_at < ?1" condition " ORDER BY last_at DESC, s.session_id LIMIT ?2"
+
+/* ids: a JSON array of those to choose from, or NULL. */
+static int read_page(sqlite3 *sq, const char *ids, int64_t before_ms, size_t limit, struct session_page *page, struct err *e)
 {
-    sqlite3 *sq = db_sqlite(db);
     *page = (struct session_page){0};
     if (limit == 0 || limit > READER_PAGE_MAX)
         limit = READER_PAGE_MAX;
-    sqlite3_stmt *st = sql_prepare(sq, SQL_SESSION "WHERE last_at < ?1 ORDER BY last_at DESC, s.session_id LIMIT ?2", e);
+    sqlite3_stmt *st =
+        sql_prepare(sq, ids ? SQL_PAGE(" AND s.session_id IN (SELECT value FROM json_each(?3))") : SQL_PAGE(""), e);
     if (!st)
         return -1;
     sqlite3_bind_int64(st, 1, before_ms > 0 ? before_ms : INT64_MAX);
     sqlite3_bind_int64(st, 2, (int64_t)limit);
+    if (ids)
+        sql_bind_text(st, 3, ids);
     return take_sessions(sq, st, limit, page, e);
+}
+
+int reader_sessions(struct db *db, int64_t before_ms, size_t limit, struct session_page *page, struct err *e)
+{
+    return read_page(db_sqlite(db), NULL, before_ms, limit, page, e);
+}
+
+int reader_sessions_matching(struct db *db, const struct session_matches *m, int64_t before_ms, size_t limit,
+                             struct session_page *page, struct err *e)
+{
+    struct buf ids;
+    buf_init(&ids);
+    for (size_t i = 0; i < m->count; i++) {
+        buf_putc(&ids, i ? ',' : '[');
+        json_quote(&ids, m->rows[i].session_id, strlen(m->rows[i].session_id));
+    }
+    buf_puts(&ids, m->count ? "]" : "[]");
+    int rc = read_page(db_sqlite(db), ids.data, before_ms, limit, page, e);
+    buf_done(&ids);
+    return rc;
 }
 
 /* ---- One session ---- */

@@ -24,7 +24,7 @@ static bool may_take_long(const struct call_query *q)
 }
 
 /* Of the ids there are now; what arrives meanwhile is for the next look. */
-static int open_look(sqlite3 *sq, const struct call_query *q, struct call_look *l, struct err *e)
+int paging_open_look(sqlite3 *sq, const struct call_query *q, struct call_look *l, struct err *e)
 {
     int64_t first, last;
     if (paging_id_range(sq, &first, &last, e) != 0)
@@ -47,7 +47,7 @@ static int open_look(sqlite3 *sq, const struct call_query *q, struct call_look *
 int paging_wants_slices(const struct paging *p, bool *wants, struct err *e)
 {
     struct call_look *l = p->query->look;
-    if (!l->is_open && open_look(p->sq, p->query, l, e) != 0)
+    if (!l->is_open && paging_open_look(p->sq, p->query, l, e) != 0)
         return -1;
     *wants = l->is_open;
     return 0;
@@ -140,7 +140,31 @@ int paging_by_slices(struct paging *p, struct err *e)
     return rc;
 }
 
-/* ---- Counting ---- */
+/* ---- Counting, and whatever else is gathered ---- */
+
+int paging_each_slice(sqlite3 *sq, const struct call_query *q, paging_slice_fn *look_at, void *arg, struct err *e)
+{
+    struct call_look *l = q->look;
+    for (int64_t at = clock_mono_us(), end = at + l->us; l->is_open && at < end;) {
+        int64_t began = at, low, high;
+        cut_slice(l, false, &low, &high);
+        if (look_at(sq, q, low, high, arg, e) != 0)
+            return -1;
+        l->is_open = l->high > l->low;
+        at = clock_mono_us();
+        adapt_step(l, at - began);
+    }
+    return 0;
+}
+
+static int count_slice(sqlite3 *sq, const struct call_query *q, int64_t low, int64_t high, void *arg, struct err *e)
+{
+    int64_t *n = arg, more = 0;
+    if (paging_count_slice(sq, q, low, high, &more, e) != 0)
+        return -1;
+    *n += more;
+    return 0;
+}
 
 int reader_count_on(struct db *db, const struct call_query *q, int64_t *n, struct err *e)
 {
@@ -148,20 +172,10 @@ int reader_count_on(struct db *db, const struct call_query *q, int64_t *n, struc
     struct call_look *l = q->look;
     if (!l->is_open) {
         *n = 0;
-        if (open_look(sq, q, l, e) != 0)
+        if (paging_open_look(sq, q, l, e) != 0)
             return -1;
         if (!l->is_open)
             return reader_count(db, q, n, e);
     }
-    for (int64_t at = clock_mono_us(), end = at + l->us; l->is_open && at < end;) {
-        int64_t began = at, low, high, more = 0;
-        cut_slice(l, false, &low, &high);
-        if (paging_count_slice(sq, q, low, high, &more, e) != 0)
-            return -1;
-        *n += more;
-        l->is_open = l->high > l->low;
-        at = clock_mono_us();
-        adapt_step(l, at - began);
-    }
-    return 0;
+    return paging_each_slice(sq, q, count_slice, n, e);
 }

@@ -148,6 +148,40 @@ static void test_no_read_stays_open_between_two_steps(void **state)
     filter_free(f);
 }
 
+/* Calls that match, of each session, by step or at once. */
+static void test_sessions_that_match_are_gathered(void **state)
+{
+    (void)state;
+    struct err e = {""};
+    struct filter *f = filter_parse("work_dir:rare", &e); /* 70 calls, in sessions s0 … s8 */
+    struct session_matches m = {.look.us = 1};
+    int64_t n = 0;
+    int steps = 0;
+    do
+        assert_int_equal(reader_matches_on(tmplog, f, &m, &e), 0);
+    while (++steps < 100 && m.look.is_open);
+    assert_in_range(steps, 2, 99);
+    assert_int_equal(m.count, 9);
+    assert_int_equal(m.calls, 70);
+    for (size_t i = 0; i < m.count; i++) {
+        struct call_query q = {.filter = f, .session_id = m.rows[i].session_id};
+        assert_int_equal(reader_count(tmplog, &q, &n, &e), 0);
+        assert_int_equal(m.rows[i].calls, n);
+    }
+    tmplog_run("INSERT INTO session(session_id, title, first_at, last_at) VALUES('none', 'None', 1, 9)");
+    struct session_page page;
+    assert_int_equal(reader_sessions_matching(tmplog, &m, 0, 0, &page, &e), 0);
+    assert_int_equal(page.count, 1); /* only s1 has a row */
+    assert_string_equal(page.sessions[0].session_id, "s1");
+    session_page_done(&page);
+    tmplog_run("DELETE FROM call WHERE id > 5000"); /* so few are looked at in one go, anew */
+    assert_int_equal(reader_matches_on(tmplog, f, &m, &e), 0);
+    assert_false(m.look.is_open);
+    assert_int_equal(m.calls, 5);
+    session_matches_done(&m);
+    filter_free(f);
+}
+
 int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, fill, tmplog_close)
@@ -156,6 +190,7 @@ int main(void)
         TEST(test_it_stops_in_between_and_when_the_page_is_full),
         TEST(test_the_log_may_change_in_between),
         TEST(test_no_read_stays_open_between_two_steps),
+        TEST(test_sessions_that_match_are_gathered),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

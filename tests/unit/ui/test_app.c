@@ -234,6 +234,37 @@ static void test_a_filter_looks_on_between_keys(void **state)
     assert_false(app_is_looking(&app));
 }
 
+static void test_sessions_are_looked_for_between_keys(void **state)
+{
+    (void)state;
+    start_large();
+    add_sessions();
+    tmplog_run("UPDATE call SET session_id = 's' || (id % 3)"); /* 7 is of s1, 69000 of s0 */
+    press("3/work_dir:rare\n");
+    assert_true(sessions_is_looking(&app));
+    see("1+ session with 1+ call that match, filter work_dir:rare, looking further…");
+    see("api-refactor"); /* what is known is shown */
+    see_no("docs-site");
+    press("j"); /* keys are taken meanwhile */
+    assert_int_equal(app.session_list.selected, 0);
+    look_to_the_end();
+    see("2 sessions with 2 calls that match, filter work_dir:rare");
+    see("docs-site");
+    assert_int_equal(app.session_list.selected, 0);
+    app.is_match_stale = true; /* not again before it is due */
+    app.match_due_us = INT64_MAX;
+    app_tick(&app);
+    assert_false(app_is_looking(&app));
+    app.match_due_us = 0;
+    app_tick(&app);
+    assert_true(sessions_is_looking(&app));
+    see("2 sessions with 2 calls that match"); /* what was known stays until all is known again */
+    press("1");
+    assert_false(sessions_is_looking(&app));
+    press("3\033\033");
+    assert_int_equal(app.sessions.count, 3);
+}
+
 static void test_moving_waits_for_what_is_still_looked_for(void **state)
 {
     (void)state;
@@ -308,7 +339,7 @@ static void test_views_tell_whether_the_filter_holds(void **state)
     press("2");
     see("filter session:docs-site");
     press("3");
-    see("filter not here");
+    see_no("filter not here");
     press("5");
     see("filter not here");
     press("4");
@@ -322,6 +353,34 @@ static void test_views_tell_whether_the_filter_holds(void **state)
     press("\033");
     see_no("filter session");
     assert_int_equal(app.breaks.count, 2);
+}
+
+static void test_sessions_are_those_with_calls_that_match(void **state)
+{
+    (void)state;
+    start(30); /* 10 calls each; call 7, the one error, is of s1 */
+    press("3/status>=400\n");
+    assert_int_equal(app.view, VIEW_SESSIONS);
+    see("1 session with 1 call that match, filter status>=400");
+    assert_int_equal(app.sessions.count, 1);
+    see("docs-site");
+    see_no("api-refactor");
+    assert_int_equal(app.sessions.sessions[0].totals.calls, 5); /* the session's own sums */
+    tmplog_run("UPDATE call SET status = 500 WHERE id = 6");
+    app.is_match_stale = app.is_view_stale = true;
+    app.match_due_us = 0;
+    app_tick(&app);
+    see("2 sessions with 2 calls that match");
+    see("api-refactor");
+    press("/\x15" "cost>500\n");
+    see("No session has a call that matches the filter.");
+    press("\033");
+    assert_string_equal(app.filter_text, "");
+    assert_int_equal(app.sessions.count, 3);
+    press("/session:nightly\n2"); /* one filter for all views */
+    assert_int_equal(app.filter_count, 10);
+    press("\0333");
+    see("api-refactor");
 }
 
 static void test_sorting_by_a_chosen_column(void **state)
@@ -829,6 +888,8 @@ int main(void)
         WITH_LOG(test_a_wrong_filter_is_told_in_place),
         WITH_LOG(test_a_filter_is_completed_by_tab),
         WITH_LOG(test_views_tell_whether_the_filter_holds),
+        WITH_LOG(test_sessions_are_those_with_calls_that_match),
+        WITH_LOG(test_sessions_are_looked_for_between_keys),
         WITH_LOG(test_sorting_by_a_chosen_column),
         WITH_LOG(test_enter_inspects_and_escape_comes_back),
         WITH_LOG(test_brackets_walk_from_call_to_call),

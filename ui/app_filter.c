@@ -1,6 +1,6 @@
 /* The filter line: edited in place, completed by Tab, tried at Enter, in force until
- * cleared.  It holds in Live, Calls, Sessions and the breaks of Cache; sums are of all
- * calls, and say so (frame.c). */
+ * cleared.  It holds in Live, Calls, Sessions, a session's timeline and the breaks of
+ * Cache; sums are of all calls, and say so (frame.c). */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

@@ -207,7 +207,7 @@ static void open_timeline(struct app *a)
              : row->agent->description ? row->agent->description
                                        : agent_id);
     timeline_close(&a->timeline);
-    say(a, timeline_open(&a->timeline, a->db, s->session_id, agent_id, title, &e), &e);
+    say(a, timeline_open(&a->timeline, a->db, s->session_id, agent_id, a->filter_text, title, &e), &e);
 }
 
 /* The session's calls alone, in the table of Calls. */

@@ -184,7 +184,7 @@ static void draw_status(struct canvas *c, int row, const struct app *a)
     if (!frame_has_tabs(c) && a->view != VIEW_LIVE)
         add(&s, false, 2, 1, STYLE_BOLD | STYLE_UNDERLINE, view_names[a->view]);
     add_gateway(&s, a);
-    if (a->filter_text[0] && (a->timeline.is_open || a->view == VIEW_SPEND)) /* they are of all calls */
+    if (a->filter_text[0] && a->view == VIEW_SPEND) /* it is of all calls */
         add(&s, false, 3, 1, INK_WARN, "filter not here");
     add_address(&s, a);
     add_credits(&s, a);

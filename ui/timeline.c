@@ -13,15 +13,15 @@
  * would leave nothing of them. */
 #define IDLE_COLUMNS 3
 
-int timeline_open(struct timeline *t, struct db *db, const char *session_id, const char *agent_id, const char *title,
-                  struct err *e)
+int timeline_open(struct timeline *t, struct db *db, const char *session_id, const char *agent_id, const char *words,
+                  const char *title, struct err *e)
 {
     struct filter *filter = NULL;
     memset(t, 0, sizeof(*t));
-    if (agent_id) {
-        char *words = xasprintf("agent_id:%s", agent_id);
-        filter = filter_parse(words, e);
-        free(words);
+    if (agent_id || words[0]) {
+        char *all = xasprintf("%s%s %s", agent_id ? "agent_id:" : "", agent_id ? agent_id : "", words);
+        filter = filter_parse(all, e);
+        free(all);
         if (!filter)
             return -1;
     }
@@ -29,6 +29,7 @@ int timeline_open(struct timeline *t, struct db *db, const char *session_id, con
     feed_set_filter(&t->feed, filter);
     feed_set_session(&t->feed, session_id);
     t->title = xstrdup(title);
+    t->filter = xstrdup(words[0] ? words : NULL);
     t->is_open = true;
     if (feed_follow(&t->feed, db, e) == 0)
         return 0;
@@ -42,6 +43,7 @@ void timeline_close(struct timeline *t)
         return;
     feed_done(&t->feed);
     free(t->title);
+    free(t->filter);
     memset(t, 0, sizeof(*t));
 }
 
@@ -75,9 +77,10 @@ static bool is_conversation(const struct call *c)
     return !c->has_purpose || c->purpose == PURPOSE_MAIN || c->purpose == PURPOSE_SUBAGENT;
 }
 
-static const struct call *before_of(const struct feed *f, size_t i)
+static const struct call *before_of(const struct timeline *t, size_t i)
 {
-    if (!is_conversation(&f->calls[i]))
+    const struct feed *f = &t->feed;
+    if (t->filter || !is_conversation(&f->calls[i]))
         return NULL;
     for (size_t k = i; k-- > 0;)
         if (is_conversation(&f->calls[k]) && is_same_agent(&f->calls[k], &f->calls[i]))
@@ -127,7 +130,7 @@ static void measure(const struct timeline *t, int64_t now_ms, int cols, struct p
     for (size_t i = f->top; i < f->count && i - f->top < f->rows; i++) {
         struct timeline_parts p;
         int64_t values[PART_COUNT_];
-        timeline_parts_of(&f->calls[i], before_of(f, i), now_ms, &p);
+        timeline_parts_of(&f->calls[i], before_of(t, i), now_ms, &p);
         part_values(&p, values);
         for (int k = 0; k < PART_COUNT_; k++)
             page->sums[k] += values[k];
@@ -140,7 +143,11 @@ static void draw_legend(struct canvas *c, int row, const struct timeline *t, con
 {
     char text[TEXT_SHORT_MAX];
     int at = 1 + canvas_put(c, row, 1, c->cols / 3, INK_ACCENT | STYLE_BOLD, t->title) + 3;
-    for (int k = PART_STREAMING; k >= 0; k--) {
+    if (t->filter) {
+        at += canvas_put(c, row, at, 8, INK_WARN, "filter ");
+        at += canvas_put(c, row, at, c->cols / 4, INK_WARN, t->filter) + 3;
+    }
+    for (int k = PART_STREAMING; k >= (t->filter ? PART_WAITING : 0); k--) {
         text_ms(text, page->sums[k]);
         int need = 3 + canvas_width(looks[k].word) + canvas_width(text) + 4;
         if (at + need > c->cols)
@@ -222,14 +229,14 @@ void timeline_draw(struct canvas *c, struct timeline *t, const struct catalog *c
     draw_legend(c, top, t, &page);
     draw_head(c, top + 1, &page);
     if (f->count == 0)
-        canvas_put(c, top + 2, 2, c->cols - 3, INK_DIM, "None of its calls is in the log any more.");
+        canvas_put(c, top + 2, 2, c->cols - 3, INK_DIM, t->filter ? "None of its calls matches the filter." : "None of its calls is in the log any more.");
     const struct call *selected = feed_selected(f);
     for (size_t i = 0; i < f->rows && f->top + i < f->count; i++) {
         const struct call *call = &f->calls[f->top + i];
         struct timeline_parts p;
         struct row_context x = {
             .catalog = catalog, .now_ms = now_ms, .is_selected = call == selected, .has_duration = true};
-        timeline_parts_of(call, before_of(f, f->top + i), now_ms, &p);
+        timeline_parts_of(call, before_of(t, f->top + i), now_ms, &p);
         draw_row(c, top + 2 + (int)i, &page, call, &p, &x);
     }
 }

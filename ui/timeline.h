@@ -1,6 +1,7 @@
 /* A session's (or one agent's) calls as a timeline: one line a call, with what
  * came before it (tools that ran, or nobody asked anything) and its own waiting
- * and streaming as a bar, so that one sees where the minutes went. */
+ * and streaming as a bar, so that one sees where the minutes went.  Where a filter leaves
+ * calls out nobody can see what came before one, and no gaps are told. */
 #ifndef SPANTOP_UI_TIMELINE_H
 #define SPANTOP_UI_TIMELINE_H
 
@@ -14,6 +15,7 @@
 struct timeline {
     bool is_open;
     char *title;
+    char *filter; /* what the calls are narrowed by beside session and agent; NULL: all of them */
     struct feed feed;
     bool is_stale;
 };
@@ -28,9 +30,9 @@ struct timeline_parts {
 /* before: the call before it of the same agent, or NULL. */
 void timeline_parts_of(const struct call *call, const struct call *before, int64_t now_ms, struct timeline_parts *p);
 
-/* agent_id NULL: the whole session. */
+/* agent_id NULL: the whole session.  words: a filter, "" for none. */
 NODISCARD int timeline_open(struct timeline *t, struct db *db, const char *session_id, const char *agent_id,
-                            const char *title, struct err *e);
+                            const char *words, const char *title, struct err *e);
 void timeline_close(struct timeline *t);
 void timeline_draw(struct canvas *c, struct timeline *t, const struct catalog *catalog, int top, int bottom,
                    int64_t now_ms);

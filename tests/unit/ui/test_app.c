@@ -366,6 +366,13 @@ static void test_sessions_are_those_with_calls_that_match(void **state)
     see("docs-site");
     see_no("api-refactor");
     assert_int_equal(app.sessions.sessions[0].totals.calls, 5); /* the session's own sums */
+    press("j\n"); /* its timeline: the one call, and no gap to calls that are not seen */
+    assert_true(app.timeline.is_open);
+    assert_int_equal(app.timeline.feed.count, 1);
+    assert_int_equal(app.timeline.feed.calls[0].id, 7);
+    see("docs-site   filter status>=400");
+    see_no("idle");
+    press("\033");
     tmplog_run("UPDATE call SET status = 500 WHERE id = 6");
     app.is_match_stale = app.is_view_stale = true;
     app.match_due_us = 0;

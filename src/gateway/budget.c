@@ -51,11 +51,9 @@ struct budgets *budgets_new(const char *log_path, const struct catalog *catalog)
     return NULL;
 }
 
-void budgets_reopen(struct budgets *b)
+void budgets_swap(struct budgets *b, struct budget_watch *fresh)
 {
-    struct err e;
-    if (b && budget_watch_reopen(b->watch, &e) != 0)
-        diag_line("budgets hold as they were: %s", e.text);
+    budget_watch_swap(b->watch, fresh);
 }
 
 void budgets_free(struct budgets *b)

@@ -18,8 +18,9 @@ struct budgets;
 /* NULL when the log has no budgets to read (told on the diagnostics): nothing is blocked. */
 struct budgets *budgets_new(const char *log_path, const struct catalog *catalog);
 void budgets_free(struct budgets *b);
-/* Another log is at the path. */
-void budgets_reopen(struct budgets *b);
+/* Another log is at the path: watch it from now on; fresh has the old watch after. */
+struct budget_watch;
+void budgets_swap(struct budgets *b, struct budget_watch *fresh);
 
 /* x is routed and about to go up.  True: it goes and holds its estimate.  False: a
  * budget blocks it; x->budget_refusal says which and how to lift it. */

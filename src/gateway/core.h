@@ -21,6 +21,7 @@
 
 struct exchange;
 struct budgets;
+struct other_log;
 
 struct gateway {
     const struct gateway_options *options;
@@ -30,6 +31,7 @@ struct gateway {
     struct lookup *lookup;             /* NULL: Respan has no log that could be asked */
     struct modellist *modellist;       /* NULL: no list is fetched */
     struct journal *journal;
+    struct other_log *other_log;       /* routes and budgets anew, when the log was replaced */
     struct route_watch *routes;
     struct pins *pins;
     struct budgets *budgets;           /* NULL: none can be read */
@@ -50,7 +52,6 @@ struct gateway {
     int64_t refused;                   /* by the guards and the token check */
     const char *last_refusal;          /* its code; NULL: none yet */
     int64_t unlogged;                  /* calls carried without a row: no id could be had */
-    int64_t logs;                      /* journal_logs() when routes and budgets were opened */
     int64_t routes_version;
     int64_t routes_ended_version;      /* of the set whose end the journal was told */
     struct err routes_problem;         /* why they cannot be read now; "" */

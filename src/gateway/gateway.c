@@ -30,6 +30,7 @@
 #include "gateway/exchange.h"
 #include "gateway/holder.h"
 #include "gateway/listen.h"
+#include "gateway/other_log.h"
 
 #define BODY_MAX_DEFAULT ((size_t)64 << 20)
 #define HELD_MAX_DEFAULT ((size_t)1 << 30) /* a thousand agents with a megabyte of context each */
@@ -73,23 +74,9 @@ static void release_signals(const struct sigaction before[WATCHED_SIGNALS + 1])
     signalled_loop = NULL;
 }
 
-/* A new log lies where the old one was: deleted, moved or replaced (journal.h). */
-static void reopen_log(struct gateway *g)
-{
-    struct err e;
-    g->logs = journal_logs(g->journal);
-    if (route_watch_reopen(g->routes, &e) != 0)
-        diag_line("the routes hold as they were: %s", e.text);
-    budgets_reopen(g->budgets);
-    g->peer.files = log_files_at(g->options->log_path);
-    if (peer_lock_announce(g->lock, &g->peer, &e) != 0)
-        diag_line("%s", e.text);
-}
-
 const struct route_set *gateway_routes(struct gateway *g)
 {
-    if (g->logs != journal_logs(g->journal))
-        reopen_log(g);
+    other_log_take(g->other_log, g->routes, g->budgets);
     const struct route_set *routes = route_watch_poll(g->routes, &g->routes_problem);
     if (routes)
         g->routes_version = routes->version;
@@ -185,11 +172,13 @@ static int open_log(struct gateway *g, struct err *e)
         .catalog = o->catalog,
         .alarms = o->alarms,
         .on_alarm = o->on_alarm,
+        .on_other_log = other_log_step,
     };
     sigset_t blocked, before;
     g->lock = peer_lock_take(o->log_path, e);
     if (!g->lock)
         return -1;
+    g->other_log = journal.on_other_log_arg = other_log_new(o->log_path);
     sigemptyset(&blocked);
     for (size_t i = 0; i < WATCHED_SIGNALS; i++)
         sigaddset(&blocked, watched_signals[i]);
@@ -244,7 +233,10 @@ static int announce(struct gateway *g, struct err *e)
     snprintf(g->peer.upstream, sizeof g->peer.upstream, "%s%s/", g->base.origin, g->base.path);
     snprintf(g->peer.version, sizeof g->peer.version, "%s", SPANTOP_VERSION);
     g->peer.files = log_files_at(g->options->log_path);
-    return peer_lock_announce(g->lock, &g->peer, e);
+    if (peer_lock_announce(g->lock, &g->peer, e) != 0)
+        return -1;
+    other_log_announced(g->other_log, g->lock, &g->peer);
+    return 0;
 }
 
 static int start(struct gateway *g, struct err *e)
@@ -291,6 +283,7 @@ static void stop(struct gateway *g)
     budgets_free(g->budgets);
     pins_free(g->pins);
     journal_close(g->journal);
+    other_log_free(g->other_log);
     peer_lock_free(g->lock);
     loop_timer_clear(g->loop, &g->drain_timer);
     upstream_base_done(&g->base);

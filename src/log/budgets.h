@@ -82,9 +82,9 @@ bool budget_page_line(const struct budget_page *p, struct buf *out);
 struct budget_watch;
 struct budget_watch *budget_watch_open(const char *log_path, struct err *e);
 void budget_watch_close(struct budget_watch *w);
-/* Another log is at the path: its budgets hold, and what it knows to be spent counts.
- * -1: all is as before. */
-int budget_watch_reopen(struct budget_watch *w, struct err *e);
+/* Another log is at the path, and fresh was opened on it (by whatever thread): its budgets hold, and
+ * what it knows to be spent counts.  fresh is left with the old log, to be closed. */
+void budget_watch_swap(struct budget_watch *w, struct budget_watch *fresh);
 /* The budgets in force now; on any error those in hand, and *problem says why ("" when
  * all is well).  Lent until the next poll.  log_changes: what route_watch_changes() says
  * right now; nothing is read while it stays the same. */

@@ -92,16 +92,18 @@ struct budget_watch *budget_watch_open(const char *log_path, struct err *e)
     return NULL;
 }
 
-int budget_watch_reopen(struct budget_watch *w, struct err *e)
+/* The budgets in hand stay until those of the other log are read, whatever their version. */
+void budget_watch_swap(struct budget_watch *w, struct budget_watch *fresh)
 {
-    struct budget_watch fresh = {.pending = w->pending, .pending_count = w->pending_count};
-    if (open_log(&fresh, db_path(w->db), e) != 0) {
-        close_log(&fresh);
-        return -1;
-    }
-    close_log(w);
-    *w = fresh;
-    return 0;
+    struct budget_watch old = *w;
+    *w = *fresh;
+    w->pending = old.pending;
+    w->pending_count = old.pending_count;
+    w->set = old.set;
+    w->set.version = 0;
+    old.pending = NULL;
+    old.pending_count = 0;
+    *fresh = old;
 }
 
 void budget_watch_close(struct budget_watch *w)

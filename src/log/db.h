@@ -2,7 +2,7 @@
  *
  * Every connection of a process goes through here, so that no other code ever
  * open()s and close()s the log's files (closing drops SQLite's POSIX locks).
- * Thread: a struct db belongs to one thread. */
+ * Thread: a struct db belongs to one thread at a time. */
 #ifndef SPANTOP_LOG_DB_H
 #define SPANTOP_LOG_DB_H
 

@@ -114,8 +114,3 @@ void journal_stats(struct journal *j, struct journal_stats *s)
 {
     queue_stats(j->queue, s);
 }
-
-int64_t journal_logs(const struct journal *j)
-{
-    return queue_logs(j->queue);
-}

@@ -35,6 +35,11 @@ struct journal_options {
     const struct catalog *catalog;   /* may be NULL */
     struct alarm_limits alarms;      /* all 0: none is raised */
     const char *on_alarm;            /* run for each (alarm_hook.h); NULL: nothing */
+    /* Another log is at the path, the logs-th: other connections must be opened anew.  On the journal's
+     * thread, at once and then every second while it returns 1 (not done yet) or -1 (e says why, and
+     * that is the journal's problem to tell).  NULL: nobody wants to know. */
+    int (*on_other_log)(void *arg, int64_t logs, struct err *e);
+    void *on_other_log_arg;
 };
 
 struct journal;
@@ -88,10 +93,8 @@ struct journal_stats {
     int64_t written_calls;
     char error[ERR_TEXT_MAX]; /* why it cannot write now; "" when it can */
     char notice[ERR_TEXT_MAX]; /* to be known: another log was begun (when, why, what is lost), or it is on a network; "" */
-    int64_t logs;             /* how often that was: then other connections must be opened anew */
+    int64_t logs;             /* how often another log was begun */
 };
 void journal_stats(struct journal *j, struct journal_stats *s);
-/* journal_stats.logs alone; takes no lock. */
-int64_t journal_logs(const struct journal *j);
 
 #endif

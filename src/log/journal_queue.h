@@ -98,7 +98,7 @@ int64_t queue_unused_ids(struct queue *q); /* the first not handed out */
 void queue_set_error(struct queue *q, const char *text);
 void queue_set_notice(struct queue *q, const char *text);
 void queue_count_log(struct queue *q); /* another one was begun */
-int64_t queue_logs(const struct queue *q); /* any thread */
+int64_t queue_logs(const struct queue *q);
 void queue_count_dropped(struct queue *q, int64_t rows, int64_t bodies);
 
 #endif

@@ -56,6 +56,7 @@ struct writer {
     int64_t first_at_us; /* 0: the batch is empty */
     int64_t last_commit_us;
     int64_t failing_since_us; /* 0: all is well */
+    bool must_hand_over;      /* somebody else has the log before open still */
     bool has_begun;           /* a new log, where the old one was, that could not be used so far */
     int64_t look_us;          /* when to look around next */
     char problem[ERR_TEXT_MAX]; /* what was seen then and told; "": nothing */
@@ -187,8 +188,16 @@ static void tell_other_log(struct writer *w, bool is_new, bool is_carried)
         err_set(&e, "the log %s was emptied: a new one was begun at %s; its calls, presets, budgets and settings are "
                 "gone, the routes hold until the next switch", w->options->path, at);
     queue_set_notice(w->queue, e.text);
-    queue_count_log(w->queue);
     diag_line("%s", e.text);
+}
+
+/* Who else has the log open is told of the other one until all is well. */
+static int hand_over(struct writer *w, struct err *e)
+{
+    const struct journal_options *o = w->options;
+    int rc = w->must_hand_over && o->on_other_log ? o->on_other_log(o->on_other_log_arg, queue_logs(w->queue), e) : 0;
+    w->must_hand_over = rc != 0;
+    return rc < 0 ? -1 : 0;
 }
 
 /* The log is no longer at its path: begin a new one there, or go on with the one that
@@ -218,6 +227,9 @@ static int change_log(struct writer *w, struct err *e)
     w->set_next_id = fresh.set_next_id;
     w->read_any = fresh.read_any;
     w->ids_limit = fresh.ids_limit;
+    queue_count_log(w->queue);
+    w->must_hand_over = true;
+    (void)hand_over(w, &why); /* told when it fails again, at the next look */
     tell_other_log(w, is_new, is_carried);
     return 0;
 }
@@ -440,9 +452,11 @@ static void look_around(struct writer *w)
     wal_rest(w->wal);
     if (!w->failing_since_us && db_is_replaced(w->db))
         commit(w); /* notices it, and changes to the log that is there */
+    int rc = hand_over(w, &e);
     if (w->failing_since_us)
         return;
-    find_problem(w, &e);
+    if (rc == 0)
+        find_problem(w, &e);
     if (strcmp(e.text, w->problem) == 0)
         return;
     snprintf(w->problem, sizeof w->problem, "%s", e.text);

@@ -100,8 +100,9 @@ struct route_watch;
 struct route_watch *route_watch_open(const char *log_path, struct err *e);
 void route_watch_close(struct route_watch *w);
 /* Another log is at the path: its routes hold, but when nobody has ever made one
- * in it, those that held before go on until somebody does.  -1: all is as before. */
-int route_watch_reopen(struct route_watch *w, struct err *e);
+ * in it, those that held before go on until somebody does.  fresh was opened on it
+ * (by whatever thread) and is left with the old log, to be closed. */
+void route_watch_swap(struct route_watch *w, struct route_watch *fresh);
 /* The routes in force now; on any error those in hand, and *problem (may be
  * NULL) says why ("" when all is well).  Lent until the next poll. */
 const struct route_set *route_watch_poll(struct route_watch *w, struct err *problem);

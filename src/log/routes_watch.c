@@ -63,19 +63,16 @@ struct route_watch *route_watch_open(const char *log_path, struct err *e)
     return NULL;
 }
 
-int route_watch_reopen(struct route_watch *w, struct err *e)
+void route_watch_swap(struct route_watch *w, struct route_watch *fresh)
 {
-    struct route_watch fresh = {0};
-    if (open_log(&fresh, db_path(w->db), e) != 0) {
-        close_log(&fresh);
-        return -1;
-    }
-    close_log(w);
-    w->db = fresh.db;
-    w->version = fresh.version;
-    w->load = fresh.load;
+    struct route_watch old = *w;
+    w->db = fresh->db;
+    w->version = fresh->version;
+    w->load = fresh->load;
     w->is_stale = w->must_read = true;
-    return 0;
+    fresh->db = old.db;
+    fresh->version = old.version;
+    fresh->load = old.load;
 }
 
 void route_watch_close(struct route_watch *w)

@@ -10,6 +10,7 @@ import json
 import os
 import pathlib
 import re
+import resource
 import shutil
 import signal
 import sqlite3
@@ -251,6 +252,57 @@ def test_a_new_log_that_fails_at_first_has_all_in_the_end(stage, sim, gateway):
     wait_well(gateway)
     assert [row["set_model"] for row in gateway.log.query("SELECT * FROM routes")] == ["claude-haiku-4-5"]
     assert [row["limit_microusd"] for row in gateway.log.query("SELECT * FROM budgets")] == [500_000_000]
+
+
+def test_routes_and_budgets_of_another_log_arrive_when_files_can_be_opened_again(stage, sim, gateway):
+    """In a crowd the journal gets the last file that may be open: nothing is left for the rest."""
+    ask(gateway)
+    gateway.log.wait_calls(1)
+    other = copy_of(gateway)
+    other_log = Log(other)
+    other_log.execute("INSERT INTO routes(set_model) VALUES('claude-haiku-4-5')")
+    other_log.execute("INSERT INTO budgets(scope, level, limit_microusd) VALUES('day', 'warn', 1)")
+    limits = resource.prlimit(gateway.pid, resource.RLIMIT_NOFILE)
+    with gateway.connect() as client:
+
+        def health():
+            client.send_request("GET", "/spantop/health")
+            return json.loads(client.read_response("GET").body)
+
+        health()
+        files = max(int(fd) for fd in os.listdir(f"/proc/{gateway.pid}/fd")) + 1
+        resource.prlimit(gateway.pid, resource.RLIMIT_NOFILE, (files, limits[1]))
+        delete(gateway.log.path)
+        os.rename(other, gateway.log.path)
+        wait_for(lambda: health()["problem"], what="the trouble to be told")
+        while not health()["notice"]:
+            files += 1
+            resource.prlimit(gateway.pid, resource.RLIMIT_NOFILE, (files, limits[1]))
+            rounds = journal_rounds(gateway)
+            wait_for(lambda: health()["notice"] or journal_rounds(gateway) > rounds + 4, what="the journal to try again")
+        wait_for(lambda: "routes and budgets hold as they were" in health()["problem"], what=lambda: f"it to be told: {health()}")
+        resource.prlimit(gateway.pid, resource.RLIMIT_NOFILE, limits)
+    wait_well(gateway)
+    ask(gateway)
+    assert model_of_last(sim) == "claude-haiku-4-5"
+    wait_for(lambda: gateway.health()["warnings"], what="the budget of the other log to hold")
+    wait_for(lambda: not [f for f in files_of(gateway) if f.endswith("(deleted)")], what="the old log to be let go")
+
+
+def journal_rounds(gateway):
+    """How often the busiest thread beside the proxy's has rested."""
+    tasks = [task for task in pathlib.Path(f"/proc/{gateway.pid}/task").iterdir() if task.name != str(gateway.pid)]
+    return max(int(re.search(r"^voluntary_ctxt_switches:\s+(\d+)", (task / "status").read_text(), re.M)[1]) for task in tasks)
+
+
+def files_of(gateway):
+    names = []
+    for fd in os.listdir(f"/proc/{gateway.pid}/fd"):
+        try:
+            names.append(os.readlink(f"/proc/{gateway.pid}/fd/{fd}"))
+        except FileNotFoundError:
+            pass
+    return names
 
 
 def test_calls_in_flight_pass_over_to_the_new_log(stage, recorder):

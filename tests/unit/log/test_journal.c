@@ -2,7 +2,9 @@
 #include "tests/unit/tmpdir.h"
 
 #include <inttypes.h>
+#include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -538,7 +540,6 @@ static void test_a_log_moved_away_is_begun_anew(void **state)
     } while (!stats.notice[0] && clock_mono_us() < until);
     assert_non_null(strstr(stats.notice, path));
     assert_int_equal(stats.logs, 1);
-    assert_int_equal(journal_logs(j), 1);
     db = open_reader();
     end(j, open, CALL_DONE, answer, sizeof answer - 1);
     wait_for(db, "SELECT count(*) FROM calls WHERE state = 'done'", 2);
@@ -553,6 +554,50 @@ static void test_a_log_moved_away_is_begun_anew(void **state)
     db = open_reader();
     check_body(db, done, BODY_REQUEST, request, sizeof request - 1);
     db_close(db);
+}
+
+struct other_user {
+    atomic_int asked;
+    atomic_int logs;
+    pthread_t thread;
+};
+
+/* Fails, then is not done yet, then is. */
+static int open_other_log(void *arg, int64_t logs, struct err *e)
+{
+    struct other_user *u = arg;
+    u->thread = pthread_self();
+    atomic_store(&u->logs, (int)logs);
+    int asked = atomic_fetch_add(&u->asked, 1);
+    return asked < 2 ? err_set(e, "no file can be opened") : asked < 3;
+}
+
+static void test_who_has_the_log_open_is_told_until_all_is_well(void **state)
+{
+    (void)state;
+    char moved[160];
+    struct journal_stats stats;
+    struct other_user user = {0};
+    bool was_told = false;
+    options.on_other_log = open_other_log;
+    options.on_other_log_arg = &user;
+    struct journal *j = open_journal();
+    end(j, begin(j, "s", NULL, 0), CALL_DONE, NULL, 0);
+    snprintf(moved, sizeof moved, "%s.moved", path);
+    assert_int_equal(rename(path, moved), 0);
+    int64_t until = clock_mono_us() + LIMIT_US;
+    do {
+        usleep(5000);
+        journal_stats(j, &stats);
+        was_told = was_told || strstr(stats.error, "no file can be opened");
+    } while ((atomic_load(&user.asked) < 4 || stats.error[0]) && clock_mono_us() < until);
+    assert_true(was_told);
+    assert_string_equal(stats.error, "");
+    assert_int_equal(stats.logs, 1);
+    assert_int_equal(atomic_load(&user.logs), 1);
+    journal_close(j);
+    assert_int_equal(atomic_load(&user.asked), 4); /* and then no more */
+    assert_false(pthread_equal(user.thread, pthread_self()));
 }
 
 static void test_bodies_are_dropped_before_rows(void **state)
@@ -745,6 +790,7 @@ int main(void)
         WITH_DIR(test_calls_wait_while_another_program_locks_the_log),
         WITH_DIR(test_ids_outlast_a_disk_that_stands_still_for_long),
         WITH_DIR(test_a_log_moved_away_is_begun_anew),
+        WITH_DIR(test_who_has_the_log_open_is_told_until_all_is_well),
         WITH_DIR(test_bodies_are_dropped_before_rows),
         WITH_DIR(test_rows_are_dropped_whole_and_counted),
         WITH_DIR(test_a_log_damaged_inside_is_refused_at_start),

@@ -38,6 +38,8 @@ void app_done(struct app *a)
     snapshot_done(&a->data);
     sessions_done(a);
     group_page_done(&a->groups);
+    group_sums_done(&a->sums);
+    group_sums_done(&a->coming_sums);
     call_page_done(&a->breaks);
     break_sums_done(&a->reasons);
     spend_chart_done(&a->chart);
@@ -112,7 +114,7 @@ static bool is_feed_looking(const struct app *a)
 
 bool app_is_looking(const struct app *a)
 {
-    return is_feed_looking(a) || sessions_is_looking(a);
+    return is_feed_looking(a) || sessions_is_looking(a) || lists_is_looking(a);
 }
 
 /* What began goes on: the list first, then the count, unless the list holds all there is. */
@@ -167,10 +169,11 @@ bool app_tick(struct app *a)
     bool is_fresh = snapshot_refresh(&a->data, a->db, changed);
     if (changed) {
         inspect_refresh(&a->inspect, a->db);
-        a->is_view_stale = a->is_feed_stale = a->is_match_stale = true;
+        a->is_view_stale = a->is_feed_stale = a->is_match_stale = a->is_sum_stale = true;
     }
     is_fresh |= refresh_feed(a, now);
     is_fresh |= sessions_look(a, now);
+    is_fresh |= lists_look(a, now);
     if (a->is_view_stale && now >= a->view_due_us) {
         lists_load(a);
         is_fresh = true;

@@ -80,6 +80,10 @@ struct app {
     struct timeline timeline;     /* above it */
     struct list_state session_list;
     struct group_page groups; /* Spend and Cache views */
+    struct group_sums sums;   /* Cache, with a filter: of the calls it lets through */
+    struct group_sums coming_sums;
+    bool is_sum_looking, is_sum_stale, is_sum_part; /* as those of matches */
+    int64_t sum_due_us, sum_cost_us;
     struct call_page breaks;  /* Cache view */
     struct break_sums reasons;
     struct spend_chart chart; /* Spend view */
@@ -204,6 +208,12 @@ const struct alarm *alarms_newest(const struct app *a, size_t *more);
 /* It in words; false: there is none. */
 bool alarms_line(const struct app *a, char *out, size_t size);
 void lists_load(struct app *a);
+/* Another filter is in force, or another time. */
+void lists_filter(struct app *a);
+/* As those of Sessions below, for the sums of Cache. */
+bool lists_is_looking(const struct app *a);
+bool lists_look(struct app *a, int64_t now);
+const struct group_sums *lists_sums(const struct app *a); /* NULL: there is no filter */
 bool lists_act(struct app *a, enum action action);
 void list_move(struct list_state *l, size_t count, enum action action);
 int64_t lists_period_start(const struct app *a);

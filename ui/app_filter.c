@@ -1,6 +1,6 @@
 /* The filter line: edited in place, completed by Tab, tried at Enter, in force until
- * cleared.  It holds in Live, Calls, Sessions, a session's timeline and the breaks of
- * Cache; sums are of all calls, and say so (frame.c). */
+ * cleared.  It holds in every view but Spend, whose sums are of all calls, and which says
+ * so (frame.c). */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -53,6 +53,7 @@ static int apply(struct app *a, const char *text, struct err *e)
     snprintf(a->filter_text, sizeof(a->filter_text), "%s", text);
     a->view_due_us = 0;
     sessions_filter(a);
+    lists_filter(a);
     if (a->view == VIEW_CACHE || a->view == VIEW_SESSIONS)
         lists_load(a);
     if (feed_follow(&a->feed, a->db, e) < 0 || filter_count(a, true, e) < 0)

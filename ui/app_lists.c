@@ -63,6 +63,72 @@ static int load_spend(struct app *a, struct err *e)
     return 0;
 }
 
+/* ---- Sums of what a filter lets through ----------------------------------------- */
+
+void lists_filter(struct app *a)
+{
+    group_sums_done(&a->sums);
+    group_sums_done(&a->coming_sums);
+    a->is_sum_part = a->is_sum_stale = true;
+    a->is_sum_looking = false;
+    a->sum_due_us = 0;
+}
+
+const struct group_sums *lists_sums(const struct app *a)
+{
+    return !a->feed.filter ? NULL : a->is_sum_part ? &a->coming_sums : &a->sums;
+}
+
+bool lists_is_looking(const struct app *a)
+{
+    return a->view == VIEW_CACHE && a->feed.filter && a->is_sum_looking;
+}
+
+/* One step; what was known stays until all is known again. */
+static int look_step(struct app *a, struct err *e)
+{
+    int64_t begin = clock_mono_us();
+    struct group_sums *g = &a->coming_sums;
+    if (!a->is_sum_looking) {
+        group_sums_done(g);
+        g->look.us = a->feed.look.us;
+        a->sum_cost_us = 0;
+        a->is_sum_stale = false;
+    }
+    int rc = reader_group_sums_on(a->db, a->feed.filter, a->is_sum_looking ? g->since_ms : lists_period_start(a),
+                                  GROUP_SESSION, g, e);
+    a->is_sum_looking = rc == 0 && g->look.is_open;
+    if (rc == 0 && !a->is_sum_looking) {
+        group_sums_done(&a->sums);
+        a->sums = *g;
+        *g = (struct group_sums){0};
+        a->is_sum_part = false;
+    }
+    int64_t end = clock_mono_us();
+    a->sum_cost_us += end - begin;
+    a->sum_due_us = end + a->sum_cost_us * APP_LOOK_COST_FACTOR;
+    return rc;
+}
+
+bool lists_look(struct app *a, int64_t now)
+{
+    struct err e = {""};
+    bool is_due = a->is_sum_stale && now >= a->sum_due_us;
+    if (a->view != VIEW_CACHE || !a->feed.filter || !(a->is_sum_looking || is_due))
+        return false;
+    if (look_step(a, &e) < 0)
+        a->data.problem = e;
+    return true;
+}
+
+/* The first step of another filter at once; the rest as time goes on. */
+static int load_cache_sums(struct app *a, struct err *e)
+{
+    if (!a->feed.filter)
+        return load_groups(a, GROUP_SESSION, e);
+    return a->is_sum_part && !a->is_sum_looking ? look_step(a, e) : 0;
+}
+
 static int load_breaks(struct app *a, struct err *e)
 {
     char words[FIELD_MAX + 8];
@@ -80,7 +146,7 @@ static int load_breaks(struct app *a, struct err *e)
     call_page_done(&a->breaks);
     a->breaks = page;
     struct break_sums sums;
-    if (reader_breaks(a->db, lists_period_start(a), a->data.now_ms + 1, &sums, e) < 0)
+    if (reader_breaks_matching(a->db, a->feed.filter, lists_period_start(a), a->data.now_ms + 1, &sums, e) < 0)
         return -1;
     break_sums_done(&a->reasons);
     a->reasons = sums;
@@ -97,7 +163,7 @@ void lists_load(struct app *a)
     else if (a->view == VIEW_SPEND)
         rc = load_spend(a, &e);
     else if (a->view == VIEW_CACHE)
-        rc = load_groups(a, GROUP_SESSION, &e) < 0 ? -1 : load_breaks(a, &e);
+        rc = load_cache_sums(a, &e) < 0 ? -1 : load_breaks(a, &e);
     if (rc < 0)
         a->data.problem = e;
     int64_t end = clock_mono_us(), wait = (end - begin) * COST_FACTOR;
@@ -167,6 +233,7 @@ bool lists_act(struct app *a, enum action action)
         return had;
     case ACTION_PERIOD:
         a->period = (a->period + 1) % PERIOD_COUNT;
+        lists_filter(a);
         break;
     case ACTION_GROUP:
         a->group_by = (enum group_by)((a->group_by + 1) % (GROUP_FOLDER + 1));

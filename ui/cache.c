@@ -109,7 +109,6 @@ static int draw_reasons(struct canvas *c, int top, int bottom, const struct app 
     return top + 1;
 }
 
-/* The filter holds in the list alone; the sums above it are of all calls. */
 static void draw_breaks_heading(struct canvas *c, int row, const struct app *a)
 {
     char text[FIELD_MAX + 48];
@@ -120,10 +119,17 @@ static void draw_breaks_heading(struct canvas *c, int row, const struct app *a)
 void cache_draw(struct canvas *c, struct app *a, int top, int bottom)
 {
     int width = c->cols - 3;
-    draw_head(c, top++, 2, width, "Prompt cache");
-    draw_share(c, top++, 2, width, lists_period_name(a), STYLE_BOLD, &a->period_totals);
-    for (size_t i = 0; i < a->groups.count && i < SESSION_ROWS && top + 4 < bottom; i++) {
-        const struct group_row *r = &a->groups.rows[i];
+    const struct group_sums *sums = lists_sums(a);
+    const struct group_page *groups = sums ? &sums->page : &a->groups;
+    char title[32];
+    if (lists_is_looking(a) && a->is_sum_part)
+        snprintf(title, sizeof(title), "looking further%s", glyphs()->ellipsis);
+    else
+        snprintf(title, sizeof(title), "Cache, filtered");
+    draw_head(c, top++, 2, width, sums ? title : "Prompt cache");
+    draw_share(c, top++, 2, width, lists_period_name(a), STYLE_BOLD, sums ? &sums->totals : &a->period_totals);
+    for (size_t i = 0; i < groups->count && i < SESSION_ROWS && top + 4 < bottom; i++) {
+        const struct group_row *r = &groups->rows[i];
         draw_share(c, top++, 2, width,
                    r->label && r->label[0] ? r->label
                    : r->key                ? r->key

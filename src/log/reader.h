@@ -109,6 +109,17 @@ struct group_page {
 /* Ended calls that started at since_ms or later, grouped; most expensive (then most tokens) first,
  * at most 1,000 groups.  Whole days come from the day table and stay right when calls are pruned. */
 NODISCARD int reader_groups(struct db *db, int64_t since_ms, enum group_by by, struct group_page *page, struct err *e);
+/* The same of the calls that match a filter, most expensive first, from the calls themselves:
+ * what was pruned is not in it.  No means of times, and no limit to the groups. */
+struct group_sums {
+    struct call_look look;    /* as that of session_matches */
+    int64_t since_ms;         /* of the look; set when it begins */
+    struct group_page page;
+    struct totals totals;
+};
+NODISCARD int reader_group_sums_on(struct db *db, const struct filter *f, int64_t since_ms, enum group_by by,
+                                   struct group_sums *g, struct err *e);
+void group_sums_done(struct group_sums *g);
 /* What the prompt cache has saved each group of that page: its input at full price less
  * what it cost (negative when more was written than read).  By the catalog's prices of
  * the days; models without a price count nothing. */
@@ -139,6 +150,9 @@ struct break_sums {
     size_t count;
 };
 NODISCARD int reader_breaks(struct db *db, int64_t since_ms, int64_t until_ms, struct break_sums *s, struct err *e);
+/* Of those that match; f may be NULL. */
+NODISCARD int reader_breaks_matching(struct db *db, const struct filter *f, int64_t since_ms, int64_t until_ms,
+                                     struct break_sums *s, struct err *e);
 void break_sums_done(struct break_sums *s);
 
 /* What was spent over time, a bar an hour, day or week, by model: the most expensive

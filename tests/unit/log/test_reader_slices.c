@@ -3,6 +3,7 @@
 
 #include "log/filter.h"
 #include "log/reader.h"
+#include "log/sql.h"
 
 enum { CALLS = 70000 };
 
@@ -182,6 +183,72 @@ static void test_sessions_that_match_are_gathered(void **state)
     filter_free(f);
 }
 
+static void gather(const struct filter *f, int64_t since_ms, enum group_by by, int64_t us, struct group_sums *g)
+{
+    struct err e = {""};
+    *g = (struct group_sums){.look.us = us};
+    int steps = 0;
+    do
+        assert_int_equal(reader_group_sums_on(tmplog, f, since_ms, by, g, &e), 0);
+    while (++steps < 100 && g->look.is_open);
+    assert_in_range(steps, us == 1 && since_ms == 0 ? 2 : 1, 99);
+}
+
+/* Their sums, too; and only of what began in the time and has ended. */
+static void test_sums_of_calls_that_match_are_gathered(void **state)
+{
+    (void)state;
+    struct err e = {""};
+    struct filter *f = filter_parse("work_dir:rare", &e);
+    struct group_sums g, at_once;
+    int64_t cost = 0;
+    assert_int_equal(sql_int64(db_sqlite(tmplog), "SELECT sum(cost_microusd) FROM call WHERE work_dir = '/rare'", &cost, &e), 0);
+    for (int by = GROUP_MODEL; by <= GROUP_FOLDER; by++) {
+        gather(f, 0, (enum group_by)by, 1, &g);
+        gather(f, 0, (enum group_by)by, 60000000, &at_once);
+        assert_int_equal(g.totals.calls, 70);
+        assert_int_equal(g.totals.cost_microusd, cost);
+        assert_int_equal(g.page.count, at_once.page.count);
+        int64_t calls = 0;
+        for (size_t i = 0; i < g.page.count; i++) {
+            assert_int_equal(g.page.rows[i].totals.cost_microusd, at_once.page.rows[i].totals.cost_microusd);
+            assert_true(i == 0 || g.page.rows[i].totals.cost_microusd <= g.page.rows[i - 1].totals.cost_microusd);
+            calls += g.page.rows[i].totals.calls;
+            if (by == GROUP_SESSION && strcmp(g.page.rows[i].key, "s1") == 0)
+                assert_string_equal(g.page.rows[i].label, "One");
+        }
+        assert_int_equal(calls, 70);
+        group_sums_done(&g);
+        group_sums_done(&at_once);
+    }
+    tmplog_run("UPDATE call SET state = 'open' WHERE id = 69999");
+    tmplog_run("UPDATE call SET finished_at = started_at + 1 WHERE id < 60000");
+    gather(f, 50000, GROUP_SESSION, 1, &g); /* started_at is the id */
+    assert_int_equal(g.totals.calls, 19);
+    group_sums_done(&g);
+    filter_free(f);
+}
+
+static void test_breaks_that_match_are_summed(void **state)
+{
+    (void)state;
+    struct err e = {""};
+    struct break_sums s;
+    struct filter *f = filter_parse("work_dir:rare", &e);
+    tmplog_run("UPDATE call SET cache_break = CASE id WHEN 999 THEN 'ttl: x' ELSE 'tool: y' END, cache_break_microusd = 5"
+               " WHERE id IN (999, 1000, 1999, 2999)");
+    assert_int_equal(reader_breaks_matching(tmplog, f, 0, 100000, &s, &e), 0);
+    assert_int_equal(s.count, 2);
+    assert_string_equal(s.rows[0].kind, "tool");
+    assert_int_equal(s.rows[0].breaks, 2);
+    assert_int_equal(s.rows[1].breaks, 1);
+    break_sums_done(&s);
+    assert_int_equal(reader_breaks(tmplog, 0, 100000, &s, &e), 0);
+    assert_int_equal(s.rows[0].breaks, 3);
+    break_sums_done(&s);
+    filter_free(f);
+}
+
 int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, fill, tmplog_close)
@@ -191,6 +258,8 @@ int main(void)
         TEST(test_the_log_may_change_in_between),
         TEST(test_no_read_stays_open_between_two_steps),
         TEST(test_sessions_that_match_are_gathered),
+        TEST(test_sums_of_calls_that_match_are_gathered),
+        TEST(test_breaks_that_match_are_summed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

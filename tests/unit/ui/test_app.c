@@ -265,6 +265,32 @@ static void test_sessions_are_looked_for_between_keys(void **state)
     assert_int_equal(app.sessions.count, 3);
 }
 
+static void test_cache_is_summed_between_keys(void **state)
+{
+    (void)state;
+    start_large();
+    tmplog_run("UPDATE call SET started_at = 1795351000000 + id, finished_at = 1795351000001 + id");
+    press("4/work_dir:rare\n");
+    assert_true(lists_is_looking(&app));
+    see("looking further…");
+    assert_int_equal(lists_sums(&app)->totals.calls, 1);
+    look_to_the_end();
+    see("Cache, filtered");
+    assert_int_equal(lists_sums(&app)->totals.calls, 2);
+    app.is_sum_stale = true; /* not again before it is due */
+    app.sum_due_us = INT64_MAX;
+    app_tick(&app);
+    assert_false(app_is_looking(&app));
+    app.sum_due_us = 0;
+    app_tick(&app);
+    assert_true(lists_is_looking(&app));
+    assert_int_equal(lists_sums(&app)->totals.calls, 2); /* until all is known again */
+    press("t"); /* another time: anew */
+    assert_true(app.is_sum_part);
+    look_to_the_end();
+    assert_int_equal(lists_sums(&app)->totals.calls, 2);
+}
+
 static void test_moving_waits_for_what_is_still_looked_for(void **state)
 {
     (void)state;
@@ -345,6 +371,11 @@ static void test_views_tell_whether_the_filter_holds(void **state)
     press("4");
     see("Breaks, newest first, filter session:docs-site");
     assert_int_equal(app.breaks.count, 1); /* call 4 is of s1 */
+    see("Cache, filtered");
+    assert_int_equal(lists_sums(&app)->totals.calls, 10);
+    assert_int_equal(lists_sums(&app)->page.count, 1);
+    assert_string_equal(lists_sums(&app)->page.rows[0].label, "docs-site");
+    assert_int_equal(app.reasons.rows[0].breaks, 1);
     press("/");
     app_key(&app, KEY_CTRL('U'));
     press("session:nightly\n");
@@ -352,7 +383,9 @@ static void test_views_tell_whether_the_filter_holds(void **state)
     assert_int_equal(app.breaks.calls[0].id, 5);
     press("\033");
     see_no("filter session");
+    see("Prompt cache");
     assert_int_equal(app.breaks.count, 2);
+    assert_int_equal(app.reasons.rows[0].breaks, 2);
 }
 
 static void test_sessions_are_those_with_calls_that_match(void **state)
@@ -897,6 +930,7 @@ int main(void)
         WITH_LOG(test_views_tell_whether_the_filter_holds),
         WITH_LOG(test_sessions_are_those_with_calls_that_match),
         WITH_LOG(test_sessions_are_looked_for_between_keys),
+        WITH_LOG(test_cache_is_summed_between_keys),
         WITH_LOG(test_sorting_by_a_chosen_column),
         WITH_LOG(test_enter_inspects_and_escape_comes_back),
         WITH_LOG(test_brackets_walk_from_call_to_call),

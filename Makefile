@@ -184,10 +184,14 @@ tsan-test:
 	@$(MAKE) --no-print-directory FLAVOUR=tsan sanitized
 
 # Memory under valgrind, over what a session does: calls, errors, a log read.
-.PHONY: valgrind
+.PHONY: valgrind valgrind-run
+VALGRIND_FILES ?= routing,security_redact
 valgrind: $(PROGRAM)
 	@sh tests/tools/deps build test valgrind
-	@SPANTOP_BUILD=$(BUILD)/valgrind SPANTOP_BIN=$(abspath tests/tools/under-valgrind) tests/tools/run-tests e2e=routing,security_redact
+	@$(MAKE) --no-print-directory valgrind-run
+
+valgrind-run: $(PROGRAM)
+	@SPANTOP_BUILD=$(BUILD)/valgrind SPANTOP_BIN=$(abspath tests/tools/under-valgrind) tests/tools/run-tests e2e=$(VALGRIND_FILES)
 
 # SOAK_SECONDS=120 make soak
 SOAK_SECONDS ?= 1800
@@ -200,13 +204,13 @@ soak: $(PROGRAM)
 ASAN_FILES := gateway,faults_client,faults_disk,security,routing,lookup,cli_read,cli_switch
 NONE_FILES := gateway,faults_client,sim
 TSAN_FILES := gateway_log,gateway_ends,gateway_process,faults_process,routing,security_bounds,security_redact
-.PHONY: ci-checks ci-asan ci-tsan ci-none ci-rest
+.PHONY: ci-checks ci-asan ci-tsan ci-none ci-valgrind ci-rest
 ci-checks:
-	@sh tests/tools/deps build test package lint analyze fuzz
+	@sh tests/tools/deps build test package lint analyze fuzz valgrind
 	@$(MAKE) --no-print-directory $(JOBS) FLAVOUR=asan build-tests
 	@$(MAKE) --no-print-directory $(JOBS) FLAVOUR=tsan build-tests
 	@$(MAKE) --no-print-directory $(JOBS) HAVE=none BUILD=$(BUILD)/none build-tests
-	@$(MAKE) --no-print-directory -k -j2 ci-asan ci-tsan ci-none; status=$$?; \
+	@$(MAKE) --no-print-directory -k -j2 ci-asan ci-tsan ci-none ci-valgrind; status=$$?; \
 	    $(MAKE) --no-print-directory ci-rest && exit $$status
 
 # A target of its own: make runs every line that names $(MAKE), under -n, too.
@@ -223,6 +227,9 @@ ci-tsan:
 # As on a system that has neither epoll nor anything else that not all have.
 ci-none:
 	@SPANTOP_BUILD=$(BUILD)/none/release SPANTOP_BIN=$(abspath $(BUILD)/none/spantop) tests/tools/run-tests unit e2e=$(NONE_FILES)
+
+ci-valgrind:
+	@$(MAKE) --no-print-directory VALGRIND_FILES=security_redact valgrind-run
 
 .PHONY: sanitized
 sanitized:

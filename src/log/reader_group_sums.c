@@ -177,7 +177,7 @@ static int begin(sqlite3 *sq, const struct call_query *q, int64_t since_ms, stru
     group_page_done(&g->page);
     g->totals = (struct totals){0};
     g->since_ms = since_ms;
-    if (paging_open_look(sq, q, l, e) != 0)
+    if (paging_begin_look(sq, q, e) != 0)
         return -1;
     sqlite3_stmt *st = sql_prepare(sq, "SELECT id FROM call WHERE finished_at < ?1 ORDER BY finished_at DESC LIMIT 1", e);
     if (!st)

@@ -94,7 +94,7 @@ int reader_matches_on(struct db *db, const struct filter *f, struct session_matc
     struct call_query q = {.filter = f, .look = &m->look};
     if (!m->look.is_open) {
         drop_rows(m);
-        if (paging_open_look(sq, &q, &m->look, e) != 0)
+        if (paging_begin_look(sq, &q, e) != 0)
             return -1;
         if (!m->look.is_open)
             return look_at_slice(sq, &q, m->look.low, m->look.high, m, e);

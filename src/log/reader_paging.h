@@ -62,7 +62,7 @@ NODISCARD int paging_count_slice(sqlite3 *sq, const struct call_query *q, int64_
 NODISCARD int paging_wants_slices(const struct paging *p, bool *wants, struct err *e);
 NODISCARD int paging_by_slices(struct paging *p, struct err *e);
 /* Begin a look at all calls; it stays closed where they can be looked at in one go. */
-NODISCARD int paging_open_look(sqlite3 *sq, const struct call_query *q, struct call_look *l, struct err *e);
+NODISCARD int paging_begin_look(sqlite3 *sq, const struct call_query *q, struct err *e);
 /* Go on with an open look, the newest first, for the time it has. */
 typedef int paging_slice_fn(sqlite3 *sq, const struct call_query *q, int64_t low, int64_t high, void *arg, struct err *e);
 NODISCARD int paging_each_slice(sqlite3 *sq, const struct call_query *q, paging_slice_fn *look_at, void *arg, struct err *e);

@@ -24,7 +24,7 @@ static bool may_take_long(const struct call_query *q)
 }
 
 /* Of the ids there are now; what arrives meanwhile is for the next look. */
-int paging_open_look(sqlite3 *sq, const struct call_query *q, struct call_look *l, struct err *e)
+static int open_look(sqlite3 *sq, const struct call_query *q, struct call_look *l, struct err *e)
 {
     int64_t first, last;
     if (paging_id_range(sq, &first, &last, e) != 0)
@@ -47,7 +47,7 @@ int paging_open_look(sqlite3 *sq, const struct call_query *q, struct call_look *
 int paging_wants_slices(const struct paging *p, bool *wants, struct err *e)
 {
     struct call_look *l = p->query->look;
-    if (!l->is_open && paging_open_look(p->sq, p->query, l, e) != 0)
+    if (!l->is_open && open_look(p->sq, p->query, l, e) != 0)
         return -1;
     *wants = l->is_open;
     return 0;
@@ -142,6 +142,18 @@ int paging_by_slices(struct paging *p, struct err *e)
 
 /* ---- Counting, and whatever else is gathered ---- */
 
+/* What a filter looks for in texts is looked up first: it tells how long a slice may be. */
+int paging_begin_look(sqlite3 *sq, const struct call_query *q, struct err *e)
+{
+    if (reader_begin(sq, e) != 0)
+        return -1;
+    int rc = filter_prepare(q->filter, sq, e);
+    if (rc == 0)
+        rc = open_look(sq, q, q->look, e);
+    reader_end(sq);
+    return rc;
+}
+
 int paging_each_slice(sqlite3 *sq, const struct call_query *q, paging_slice_fn *look_at, void *arg, struct err *e)
 {
     struct call_look *l = q->look;
@@ -172,7 +184,7 @@ int reader_count_on(struct db *db, const struct call_query *q, int64_t *n, struc
     struct call_look *l = q->look;
     if (!l->is_open) {
         *n = 0;
-        if (paging_open_look(sq, q, l, e) != 0)
+        if (paging_begin_look(sq, q, e) != 0)
             return -1;
         if (!l->is_open)
             return reader_count(db, q, n, e);

@@ -399,6 +399,9 @@ static void test_sessions_are_those_with_calls_that_match(void **state)
     see("docs-site");
     see_no("api-refactor");
     assert_int_equal(app.sessions.sessions[0].totals.calls, 5); /* the session's own sums */
+    press("!");
+    see("3 sessions with 29 calls that match, filter !status>=400");
+    press("!");
     press("j\n"); /* its timeline: the one call, and no gap to calls that are not seen */
     assert_true(app.timeline.is_open);
     assert_int_equal(app.timeline.feed.count, 1);
